@@ -1,0 +1,52 @@
+# Each target sets up what it needs in $(VENV) and is quick to repeat.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all check format docs benchmark wheel clean
+.DEFAULT_GOAL := help
+
+help:  ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gandiag needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed  ## Score the healthy example checkpoint
+	$(BIN)/gandiag score examples/checkpoints/dcgan-stacked-mnist.pt --metric fid,is,pr,modes
+
+test: $(VENV)/.installed-dev  ## Run the default tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.installed-dev  ## Run the slow tests too
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## Put the code into the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev  ## Build the documentation into site/, strictly
+	$(BIN)/mkdocs build --strict
+
+benchmark: $(VENV)/.installed-dev  ## Check the error bars in full (about an hour on two cores)
+	$(BIN)/python benchmarks/coverage.py
+
+wheel: $(VENV)/.installed-dev  ## Build the wheel and the source archive into dist/
+	$(BIN)/python -m build
+
+clean:  ## Remove what was built, but not the virtual environment
+	rm -rf build dist site *.egg-info

@@ -1,0 +1,58 @@
+"""What can go wrong, and the exit code that each kind ends a command with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GandiagError(Exception):
+    """Base of every error that gandiag raises on purpose; its text is one clear line for the user."""
+
+    exit_code = 2
+
+
+class InputError(GandiagError):
+    """A file, an array or a network that cannot be used as it is."""
+
+
+class UsageError(GandiagError):
+    """An option or argument that cannot be used as it is."""
+
+
+class UnknownNameError(UsageError):
+    """A name that no registry holds; the message offers the nearest one that exists."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        super().__init__(f"unknown {kind} {shown(name)}{suggestion(name, known)}; known: {', '.join(known) or 'none'}")
+
+
+class MissingDataError(InputError):
+    """Data or weights that are not on this machine; the message says how to get them."""
+
+
+class MissingExtraError(GandiagError):
+    """An optional dependency that is not installed; the message names the extra."""
+
+
+class TrainingError(GandiagError):
+    """A training run that cannot go on, such as one with a non-finite loss."""
+
+
+class InternalError(GandiagError):
+    """A fault of gandiag's own: a result that contradicts its theory."""
+
+    exit_code = 3
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` for a near miss among `known`, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def shown(text: object) -> str:
+    """`text` quoted on one line, control characters escaped, for messages that repeat what a stranger wrote."""
+    line = repr(str(text))
+    return line if len(line) <= 200 else f"{line[:199]}…"

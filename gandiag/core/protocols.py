@@ -1,0 +1,196 @@
+"""What the rooms promise each other: sources give samples, datasets are sources with a meaning, extractors give features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gandiag.core.modes import Modes
+
+Precision = Literal["fp32", "tf32", "bf16"]
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a source is.
+
+    Attributes:
+        name: what to call it in tables.
+        kind: `checkpoint`, `generator`, `images`, `array` or `dataset`.
+        shape: of one sample: (C, H, W) for images, (d,) for points.
+        quantisation: `uint8` for images, `none` for points.
+        size: how many samples there are; None for as many as asked.
+        path: where it came from, if from a file.
+        sha256: of its content.
+        weights: which of a checkpoint's weights are used, `generator_ema` or `generator`.
+        dataset: name of the data that it imitates, if it says so.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    quantisation: Literal["uint8", "none"]
+    size: int | None = None
+    path: str | None = None
+    sha256: str | None = None
+    weights: str | None = None
+    dataset: str | None = None
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Samples by index: sample i is the same whatever else is read, in whatever order."""
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Samples `start` to `stop`: uint8 (n, C, H, W) for images, float32 (n, d) for points."""
+        ...
+
+
+@runtime_checkable
+class Dataset(Source, Protocol):
+    """A source that knows what it is for.
+
+    Attributes:
+        extractor: name of the extractor that its scores use by default.
+        samples: how many samples its published protocol takes.
+        modes: what its modes are, or None.
+    """
+
+    @property
+    def extractor(self) -> str: ...
+
+    @property
+    def samples(self) -> int: ...
+
+    @property
+    def modes(self) -> Modes | None: ...
+
+    def labels(self, start: int, stop: int) -> Tensor | None:
+        """Class of samples `start` to `stop`: int64 (n,), or (n, C) where each channel has its own; None if unlabelled."""
+        ...
+
+
+@runtime_checkable
+class ChannelDataset(Dataset, Protocol):
+    """A dataset whose samples are stacks of single-channel images out of a smaller set."""
+
+    @property
+    def base(self) -> Source: ...
+
+    def indices(self, start: int, stop: int) -> Tensor:
+        """Which image of `base` is in each channel of samples `start` to `stop`: int64 (n, C)."""
+        ...
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """How to open a dataset.
+
+    Attributes:
+        split: `train` (the default), `test`, or another that the dataset has.
+        seed: of datasets that are drawn rather than stored.
+        root: folder with the full published sets, if the user has them.
+        download: whether the user asked for a download into `root`.
+    """
+
+    split: str = "train"
+    seed: int = 0
+    root: Path | None = None
+    download: bool = False
+
+
+class DatasetFactory(Protocol):
+    """What a dataset module's `load` is."""
+
+    def __call__(self, options: DatasetOptions) -> Dataset: ...
+
+
+@dataclass(frozen=True)
+class ExtractorInfo:
+    """What an extractor is: its name, the SHA-256 of its weights, its preprocessing and what it gives."""
+
+    name: str
+    sha256: str | None
+    preprocessing: str
+    heads: frozenset[str]
+    per_channel: bool = False
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What an extractor found in a batch: features (n, d); logits (n, groups, classes), a group for each labelled part."""
+
+    features: Tensor
+    logits: Tensor | None = None
+
+
+class Extractor(Protocol):
+    """Images or points in, features out. A `per_channel` extractor gives for a stack what it gives for its channels, joined."""
+
+    @property
+    def info(self) -> ExtractorInfo: ...
+
+    def __call__(self, samples: Tensor) -> Extracted:
+        """Features of a batch as a source reads it; raises InputError for a shape that it cannot take."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExtractorOptions:
+    """How to open an extractor: the device, the arithmetic, and a weights file that replaces the default."""
+
+    device: str = "cpu"
+    precision: Precision = "fp32"
+    weights: Path | None = None
+
+
+class ExtractorFactory(Protocol):
+    """What an extractor module's `load` is."""
+
+    def __call__(self, options: ExtractorOptions) -> Extractor: ...
+
+
+@dataclass(frozen=True)
+class Latent:
+    """The generator's input: `dim` numbers, `normal` or `uniform` on (-1, 1)."""
+
+    dim: int
+    distribution: str = "normal"
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """The generator's output: shape (C, H, W), or (d,) for points, and the values that mean black and white."""
+
+    shape: tuple[int, ...]
+    range: tuple[float, float] | None = (-1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Labels that the generator takes: `num_classes` classes."""
+
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Part of some long work that has been done."""
+
+    task: str
+    done: int
+    total: int
+    note: str = field(default="")
+
+
+class ProgressCallback(Protocol):
+    """Told about long work as it goes on."""
+
+    def __call__(self, progress: Progress) -> None: ...

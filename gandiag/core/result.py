@@ -1,0 +1,101 @@
+"""The Result: what `gandiag score` found, as strict JSON (`gandiag.result/1`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gandiag.core.errors import InputError, shown
+from gandiag.core.files import atomic_write
+from gandiag.core.score import Score
+
+SCHEMA = "gandiag.result/1"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one source against one reference, with the protocol that they follow.
+
+    Attributes:
+        created: when, in ISO 8601 with UTC offset.
+        source: what was scored: `name`, `kind`, `path`, `sha256`, and more where known.
+        reference: what it was scored against: `name`, `sha256`, `samples`.
+        protocol: how: `samples`, `seed`, `precision`, `quantisation`, `extractors` and more.
+        scores: score name to Score.
+        warnings: what the reader of the numbers should know.
+        environment: versions and machine.
+        timing: seconds spent, by part.
+    """
+
+    created: str
+    source: Mapping[str, Any]
+    reference: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    scores: Mapping[str, Score]
+    warnings: tuple[str, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Score:
+        return self.scores[name]
+
+    def to_json(self) -> str:
+        """The Result as one strict JSON document (never NaN or Infinity)."""
+        document = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the JSON, whole or not at all.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        with atomic_write(path) as temporary:
+            temporary.write_text(self.to_json(), encoding="utf-8")
+
+    @staticmethod
+    def from_json(text: str) -> Result:
+        """The Result that `to_json` wrote.
+
+        Raises:
+            InputError: the text is no such document.
+        """
+        try:
+            document = json.loads(text, parse_constant=_refuse_constant)
+            schema = document.pop("schema", None) if isinstance(document, dict) else None
+            if schema != SCHEMA:
+                raise ValueError(f"its schema is {shown(schema)}, not {SCHEMA!r}")
+            scores = {name: _score(values) for name, values in document.pop("scores").items()}
+            return Result(scores=scores, warnings=tuple(document.pop("warnings", ())), **document)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise InputError(f"not a Result of gandiag: {error}") from error
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Result:
+        """Read a Result file.
+
+        Raises:
+            InputError: there is no such file, or it is no Result.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read the Result {shown(path)}: {error}") from error
+        try:
+            return Result.from_json(text)
+        except InputError as error:
+            raise InputError(f"{shown(path)} is {error}") from error
+
+
+def _score(values: dict[str, Any]) -> Score:
+    interval = values.pop("ci95", None)
+    return Score(ci95=None if interval is None else (float(interval[0]), float(interval[1])), **values)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
