@@ -1,0 +1,213 @@
+"""Mode coverage: which modes of the reference the samples reach, and how evenly.
+
+For class modes each sample counts for the most likely class of each channel, whatever its confidence, and `mode_kl` is
+KL(fake || uniform) in nats: the protocol of VEEGAN (Srivastava et al., 2017, arXiv 1705.07761) and PacGAN (Lin et al., 2018,
+arXiv 1712.04086). For mixtures a sample counts for the nearest centre if it is of high quality: within 3 standard deviations
+in the plane, and within the radius of equal probability in other dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gandiag.core.errors import InputError
+from gandiag.core.modes import ClassModes, MixtureModes, Modes
+from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
+from gandiag.metrics._metric import Metric
+from gandiag.statistics import histogram
+from gandiag.statistics.feature_bank import FeatureBank, features_of, logits_of
+from gandiag.statistics.posterior import joint_argmax
+
+ALIASES = ("modes",)
+
+ROBUST_COUNT = 5  # samples that a mode needs in `modes_at_5`: one misclassified sample makes no mode
+SPARSE = 10  # samples a mode below which the correction of the bias is a guess
+SCORES: dict[str, Better | None] = {
+    "modes": "higher",
+    "modes_at_5": "higher",
+    "mode_kl": "lower",
+    "mode_kl_excess": "lower",
+    "effective_modes": "higher",
+    "high_quality": "higher",
+}
+
+
+def mode_coverage(
+    *,
+    fake: FeatureBank | Tensor,
+    real: FeatureBank | None = None,
+    modes: Modes | None = None,
+    rng: np.random.Generator | None = None,
+) -> dict[str, Score]:
+    """Modes that the samples reach.
+
+    Args:
+        fake: logits (n, classes) or (n, groups, classes) for class modes; features (n, d) for mixtures, as a bank.
+        real: the reference, for its `modes`.
+        modes: what the modes are, if not from `real`; uniform class modes of the logits' own shape if from neither.
+        rng: not used; nothing is drawn.
+
+    Returns:
+        `modes`: modes with one sample or more, the papers' count; `modes_at_5`: with five or more, robust to errors of the
+        classifier. `mode_kl`: KL(fake || uniform), from ln(K / modes) to ln K, biased upward by about K / 2N.
+        `mode_kl_excess`: what is left of it over the floor, the exact expectation for a perfect generator with this N and the
+        real class frequencies; where the samples reach fewer modes, their own smaller bias takes the place of the floor's.
+        Its expectation is KL(p_fake || uniform) - KL(p_real || uniform) of the populations.
+        `effective_modes`: exp(entropy) = K exp(-KL). `high_quality`: for mixtures, the share of samples near a centre.
+
+    Raises:
+        InputError: the bank lacks the logits or features that the modes need, or their shapes differ.
+    """
+    modes = modes or (real.modes if real is not None else None)
+    if isinstance(modes, MixtureModes):
+        return _of_mixture(features_of(fake), modes)
+    logits = logits_of(fake)
+    if modes is None:
+        modes = ClassModes(np.full(logits.shape[2], 1 / logits.shape[2]), channels=logits.shape[1])
+    if tuple(logits.shape[1:]) != (modes.channels, len(modes.frequencies)):
+        expected = f"{modes.channels} channels of {len(modes.frequencies)} classes"
+        raise InputError(f"logits of shape {tuple(logits.shape)} do not fit modes that are {expected}")
+    counts = torch.bincount(joint_argmax(logits), minlength=modes.count).cpu().numpy()
+    top = logits.double().softmax(dim=2).amax(dim=2)
+    details = {
+        "mean_confidence": float(top.mean()) if len(top) else None,
+        "low_confidence": float((top.amin(dim=1) < 0.9).double().mean()) if len(top) else None,
+    }
+    return _scores(counts, len(logits), modes, details)
+
+
+def _of_mixture(points: Tensor, modes: MixtureModes) -> dict[str, Score]:
+    from scipy.stats import chi2
+
+    dimension = modes.centres.shape[1]
+    if points.shape[1] != dimension:
+        raise InputError(f"points of {points.shape[1]} coordinates do not fit a mixture in {dimension} dimensions")
+    # Differences, not an expansion: the distances are small beside the coordinates.
+    offsets = points.double()[:, None, :] - torch.from_numpy(modes.centres).to(points.device)
+    distance, nearest = offsets.square().sum(dim=2).min(dim=1)
+    # The probability of three standard deviations in the plane, at the same probability in other dimensions.
+    limit = 9.0 if dimension == 2 else float(chi2.ppf(1 - math.exp(-4.5), dimension))
+    good = distance <= limit * modes.deviation**2
+    counts = torch.bincount(nearest[good], minlength=modes.count).cpu().numpy()
+    scores = _scores(counts, len(points), modes, {"limit_in_deviations": math.sqrt(limit)})
+    scores["high_quality"] = _share(int(good.sum()), len(points), 1 - math.exp(-4.5))
+    return scores
+
+
+def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[str, Any]) -> dict[str, Score]:
+    sides = {"n_real": None, "n_fake": samples}
+    counted = int(counts.sum())
+    if counted == 0:
+        reason = "there are no samples" if samples == 0 else "no sample is near a mode"
+        scores = {name: undefined(reason, better=SCORES[name], **sides) for name in SCORES if name.startswith("mode_kl")}
+        scores["effective_modes"] = undefined(reason, better="higher", **sides)
+        for name in ("modes", "modes_at_5"):
+            scores[name] = measured(
+                0.0, stderr=0.0, error_method="jackknife", better="higher", details=details, **sides
+            )
+        return {name: scores[name] for name in SCORES if name in scores}
+    total = modes.count
+    reached = int((counts > 0).sum())
+    divergence = histogram.divergence_from_uniform(counts / counted)
+    histogram.check_divergence(divergence, counts)
+    probabilities = modes.probabilities()
+    floor = histogram.sampled_divergence(counted, probabilities)
+    population = histogram.population_divergence(counts, probabilities)
+    stderr = population.stderr
+    real = histogram.divergence_from_uniform(probabilities)
+    below, above = (end - population.divergence for end in population.ci95)
+    floor_details = {"floor": floor.mean, "floor_deviation": floor.deviation}
+    sparse = None
+    if counted < SPARSE * reached:
+        sparse = f"{counted} samples are fewer than {SPARSE} for each of {reached} modes: the bias cannot be told well"
+    missing = [modes.name(int(index)) for index in np.flatnonzero(counts == 0)]
+    effective = total * math.exp(-divergence)
+    return {
+        "modes": measured(
+            float(reached),
+            stderr=histogram.count_stderr(counts, 1),
+            error_method="jackknife",
+            better="higher",
+            limits=(1.0, float(total)),
+            params={"total": total, "minimum_count": 1},
+            details={**details, "missing": missing, "counts": counts.tolist()},
+            **sides,
+        ),
+        "modes_at_5": measured(
+            float((counts >= ROBUST_COUNT).sum()),
+            stderr=histogram.count_stderr(counts, ROBUST_COUNT),
+            error_method="jackknife",
+            better="higher",
+            limits=(0.0, float(total)),
+            params={"total": total, "minimum_count": ROBUST_COUNT},
+            **sides,
+        ),
+        "mode_kl": measured(
+            divergence,
+            stderr=stderr,
+            interval=(divergence + below, divergence + above),
+            error_method="influence",
+            better="lower",
+            limits=(0.0, math.log(total)),
+            params={"direction": "fake || uniform", "log": "natural"},
+            details=floor_details,
+            **sides,
+        ),
+        "mode_kl_excess": measured(
+            population.divergence - real,
+            stderr=stderr,
+            interval=(population.ci95[0] - real, population.ci95[1] - real),
+            error_method="influence",
+            better="lower",
+            unreliable=sparse,
+            params={"direction": "fake || uniform", "log": "natural"},
+            details=floor_details,
+            **sides,
+        ),
+        "effective_modes": measured(
+            effective,
+            stderr=effective * stderr,
+            interval=(effective * math.exp(-above), effective * math.exp(-below)),
+            error_method="influence",
+            better="higher",
+            limits=(1.0, float(total)),
+            params={"total": total},
+            **sides,
+        ),
+    }
+
+
+def _share(good: int, samples: int, perfect: float) -> Score:
+    """Share of high-quality samples with the Wilson interval."""
+    sides: dict[str, Any] = {"better": "higher", "n_real": None, "n_fake": samples}
+    if samples == 0:
+        return undefined("there are no samples", **sides)
+    share, z = good / samples, NORMAL_95
+    centre = (share + z**2 / (2 * samples)) / (1 + z**2 / samples)
+    reach = z / (1 + z**2 / samples) * math.sqrt(share * (1 - share) / samples + z**2 / (4 * samples**2))
+    return Score(
+        value=share,
+        status="ok",
+        reason=None,
+        stderr=reach / z,
+        ci95=(max(centre - reach, 0.0), min(centre + reach, 1.0)),
+        error_method="Wilson",
+        details={"perfect": perfect},
+        **sides,
+    )
+
+
+METRIC = Metric(
+    compute=lambda *, real, fake, rng: mode_coverage(real=real, fake=fake, rng=rng),
+    scores={name: better for name, better in SCORES.items() if name != "high_quality"},
+    heads=frozenset({"logits"}),
+    real_heads=frozenset(),
+    mixture_heads=frozenset({"features"}),
+    minimum_samples=1,
+    needs_modes=True,
+)

@@ -1,0 +1,1 @@
+"""Moments, the Frechet distance, neighbours, half-sampling, histograms and the feature bank."""

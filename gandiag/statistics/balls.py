@@ -1,0 +1,118 @@
+"""Which points lie in the nearest-neighbour balls of others: for all points, and for random halves of both sides at once.
+
+The neighbour lists of the full run serve every half: a ball's radius in a half is the first distance of the list at which
+the k-th member of the half is reached. It is never smaller than the full radius, so pairs within that need no second look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gandiag.statistics.neighbours import blocks, neighbour_lists, squared_distances
+
+# Neighbours kept of each point: fewer than 5 of 32 fall into a random half for one point in a hundred thousand.
+LIST = 32
+PAIRS = 4 * 2**20  # pairs looked at together
+
+
+@dataclass(frozen=True)
+class BallCounts:
+    """Counts in each selection: all points first, then each half.
+
+    Attributes:
+        balls: (selections, points): selected balls that hold each point.
+        points: (selections, centres): selected points that each ball holds.
+        selected_centres, selected_points: bool, the same shapes: who is in each selection.
+    """
+
+    balls: Tensor
+    points: Tensor
+    selected_centres: Tensor
+    selected_points: Tensor
+
+    def share_of_points_inside(self) -> Tensor:
+        """Share of the selected points that lie in a selected ball, (selections,)."""
+        inside = (self.balls > 0) & self.selected_points
+        return inside.sum(dim=1).double() / self.selected_points.sum(dim=1)
+
+    def balls_per_point(self) -> Tensor:
+        """Mean number of selected balls around a selected point, (selections,)."""
+        return (self.balls.double() * self.selected_points).sum(dim=1) / self.selected_points.sum(dim=1)
+
+    def share_of_balls_used(self) -> Tensor:
+        """Share of the selected balls that hold a selected point, (selections,)."""
+        used = (self.points > 0) & self.selected_centres
+        return used.sum(dim=1).double() / self.selected_centres.sum(dim=1)
+
+
+def count_in_balls(
+    centres: Tensor, points: Tensor, ranks: Sequence[int], centre_halves: Tensor, point_halves: Tensor
+) -> dict[int, BallCounts]:
+    """Count the points in the balls around the centres, whose radius is the distance to the `rank`-th other centre.
+
+    Args:
+        centres: (n, d).
+        points: (m, d), moved by the same shift.
+        ranks: neighbours that set the radius; each below n.
+        centre_halves, point_halves: bool (halves, n) and (halves, m): who is in each half.
+
+    Returns:
+        The counts for each rank. A point at the very radius is inside. Memory grows with n + m.
+    """
+    in_centres, in_points = _with_everyone(centre_halves), _with_everyone(point_halves)
+    radii = _radii(centres, sorted(set(ranks)), centre_halves)
+    counts = {
+        rank: BallCounts(
+            torch.zeros(in_points.shape, device=points.device),
+            torch.zeros(in_centres.shape, device=points.device),
+            in_centres,
+            in_points,
+        )
+        for rank in radii
+    }
+    norms = points.square().sum(dim=1)
+    for block in blocks(len(centres), len(points)):
+        distances = squared_distances(centres[block], points, norms)
+        for rank, radius in radii.items():
+            _add_block(counts[rank], distances, radius[:, block], block)
+    return counts
+
+
+def _add_block(counts: BallCounts, distances: Tensor, radii: Tensor, block: slice) -> None:
+    full, widest = radii[0], radii.amax(dim=0)
+    certain = (distances <= full[:, None]).float()
+    counts.balls.addmm_(counts.selected_centres[:, block].float(), certain)
+    counts.points[:, block].addmm_(counts.selected_points.float(), certain.T)
+    rows, columns = ((distances > full[:, None]) & (distances <= widest[:, None])).nonzero(as_tuple=True)
+    for part in range(0, len(rows), PAIRS):
+        row, column = rows[part : part + PAIRS], columns[part : part + PAIRS]
+        close = distances[row, column]
+        for selection in range(1, len(radii)):
+            within = close <= radii[selection][row]
+            ball, point = row[within], column[within]
+            in_ball = counts.selected_centres[selection, block][ball].float()
+            counts.balls[selection].index_add_(0, point, in_ball)
+            counts.points[selection, block].index_add_(0, ball, counts.selected_points[selection][point].float())
+
+
+def _radii(centres: Tensor, ranks: list[int], halves: Tensor) -> dict[int, Tensor]:
+    """Squared radii of all balls for each rank, (1 + halves, n)."""
+    length = ranks[-1] if len(halves) == 0 else min(max(LIST, 6 * ranks[-1]), len(centres) - 1)
+    distances, neighbours = neighbour_lists(centres, length)
+    radii = {rank: [distances[:, rank - 1]] for rank in ranks}
+    for half in halves:
+        reached = half[neighbours].cumsum(dim=1, dtype=torch.int16)
+        for rank in ranks:
+            enough = reached >= rank
+            place = torch.where(enough[:, -1], enough.byte().argmax(dim=1), length - 1)
+            radii[rank].append(distances.gather(1, place[:, None])[:, 0])
+    return {rank: torch.stack(found) for rank, found in radii.items()}
+
+
+def _with_everyone(halves: Tensor) -> Tensor:
+    everyone = torch.ones(1, halves.shape[1], dtype=torch.bool, device=halves.device)
+    return torch.cat([everyone, halves])

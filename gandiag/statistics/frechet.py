@@ -1,0 +1,97 @@
+"""The Frechet distance between Gaussians, and how each sample moves it.
+
+With `S_r = L L'` (any factor), the trace of the root of `S_r S_f` is the trace of the root of the symmetric, positive
+`M = L' S_f L`: no `sqrtm`, never complex, never negative. The optimal map from the real to the fake Gaussian is
+`T = L^-T M^1/2 L^-1`; it gives the influence function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gandiag.statistics.moments import Moments, moments
+
+
+@dataclass(frozen=True)
+class Frechet:
+    """Squared Frechet distance (Dowson and Landau, 1982) and whether a covariance was rank-deficient."""
+
+    distance: float
+    rank_deficient: bool
+
+
+def frechet_distance(*, real: Moments, fake: Moments) -> Frechet:
+    """`|mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^1/2)`; exactly 0 to rounding for equal moments."""
+    real_covariance, fake_covariance = real.covariance, fake.covariance
+    factor, deficient = _factor(real_covariance)
+    product = factor.T @ fake_covariance @ factor
+    root_trace = torch.linalg.eigvalsh((product + product.T) / 2).clamp_min(0).sqrt().sum()
+    deficient = deficient or fake.count <= len(fake.mean)
+    return Frechet(_distance(real, fake, root_trace), deficient)
+
+
+def frechet_distance_of_features(*, real: Tensor, fake: Tensor) -> Frechet:
+    """The same from features (n, d); with fewer samples than dimensions from the nuclear norm of the centred rows,
+
+    `tr (S_r S_f)^1/2 = ||X_r X_f'||_* / sqrt((n_r - 1)(n_f - 1))`, which is exact and needs no (d, d) matrix.
+    """
+    dimension = real.shape[1]
+    if min(len(real), len(fake)) > dimension:
+        return frechet_distance(real=moments(real), fake=moments(fake))
+    rows_real, rows_fake = real.double(), fake.double()
+    mean_real, mean_fake = rows_real.mean(dim=0), rows_fake.mean(dim=0)
+    rows_real = (rows_real - mean_real) / (len(real) - 1) ** 0.5
+    rows_fake = (rows_fake - mean_fake) / (len(fake) - 1) ** 0.5
+    root_trace = torch.linalg.svdvals(rows_real @ rows_fake.T).sum()
+    trace = rows_real.square().sum() + rows_fake.square().sum()
+    distance = (mean_real - mean_fake).square().sum() + trace - 2 * root_trace
+    return Frechet(max(float(distance), 0.0), True)
+
+
+def frechet_influence(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Influence of each real and each fake sample on their Frechet distance: two float64 tensors, (n_r,) and (n_f,).
+
+    `phi_f(x) = 2 (mu_f - mu_r)'(x - mu_f) + (x - mu_f)'(I - T)(x - mu_f) - tr((I - T) S_f)` with `T` the optimal map from
+    the fake to the real Gaussian, and likewise for the real side with the inverse map. The mean of each is 0 and
+    `var(phi_f) / n_f + var(phi_r) / n_r` is the variance of the distance to first order.
+    """
+    real_moments, fake_moments = moments(real), moments(fake)
+    factor, _ = _factor(real_moments.covariance)
+    product = factor.T @ fake_moments.covariance @ factor
+    values, vectors = torch.linalg.eigh((product + product.T) / 2)
+    roots = values.clamp_min(0).sqrt()
+    # Directions in which one side has no spread carry no sample of that side: the pseudo-inverse leaves them out.
+    kept = roots > roots.max() * 1e-7
+    inverse_roots = torch.where(kept, 1 / torch.where(kept, roots, 1), 0)
+    inverse = torch.linalg.pinv(factor)
+    to_fake = inverse.T @ (vectors * roots) @ vectors.T @ inverse
+    to_real = factor @ (vectors * inverse_roots) @ vectors.T @ factor.T
+    return _influence(real, real_moments, fake_moments, to_fake), _influence(fake, fake_moments, real_moments, to_real)
+
+
+def _influence(rows: Tensor, own: Moments, other: Moments, optimal_map: Tensor) -> Tensor:
+    curvature = torch.eye(len(optimal_map), dtype=torch.float64, device=optimal_map.device) - optimal_map
+    centred = rows.double() - own.mean
+    linear = 2 * centred @ (own.mean - other.mean)
+    quadratic = ((centred @ curvature) * centred).sum(dim=1)
+    influence = linear + quadratic
+    return influence - influence.mean()
+
+
+def _distance(real: Moments, fake: Moments, root_trace: Tensor) -> float:
+    trace = real.covariance.trace() + fake.covariance.trace()
+    return max(float((real.mean - fake.mean).square().sum() + trace - 2 * root_trace), 0.0)
+
+
+def _factor(covariance: Tensor) -> tuple[Tensor, bool]:
+    """A matrix `L` with `L L' = covariance`, and whether the covariance lacks full rank."""
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    if not bool(failed):
+        return lower, False
+    values, vectors = torch.linalg.eigh(covariance)
+    # Eigenvalues at the level of rounding are noise whose roots would add up: leave them out.
+    kept = values > values.clamp_min(0).max() * len(values) * torch.finfo(values.dtype).eps
+    return vectors[:, kept] * values[kept].sqrt(), True
