@@ -1,0 +1,14 @@
+"""CIFAR-100: 60,000 colour photographs, 32 x 32, 100 classes (Krizhevsky, 2009)."""
+
+from __future__ import annotations
+
+from gandiag.core.protocols import DatasetOptions
+from gandiag.datasets._stored import StoredDataset
+from gandiag.datasets._torchvision import published_dataset
+
+
+def load(options: DatasetOptions) -> StoredDataset:
+    """The set as torchvision reads it from `root`."""
+    from torchvision.datasets import CIFAR100
+
+    return published_dataset("cifar100", CIFAR100, options, extractor="inception", samples=50_000)
