@@ -1,0 +1,248 @@
+"""gandiag's checkpoint file (`gandiag.checkpoint/1`): plain values and tensors, written whole, loaded without unpickling."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gandiag.core.errors import InputError, shown
+from gandiag.core.files import atomic_write, file_sha256
+from gandiag.core.protocols import Conditioning, ImageSpec, Latent
+
+FORMAT = "gandiag.checkpoint/1"
+DISTRIBUTIONS = ("normal", "uniform")
+
+StateDict = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file says.
+
+    Attributes:
+        builder: registered name of the generator's factory.
+        config: keyword arguments of the factory.
+        generator: the generator's state dict.
+        latent: what the generator takes.
+        image: what it gives.
+        generator_ema: averaged weights, which scoring prefers.
+        discriminator, discriminator_builder, discriminator_config: the other player, if it was kept.
+        conditioning: labels that the generator takes, if any.
+        dataset: name of the data that it imitates.
+        step: generator steps trained.
+        recipe: name of the recipe that trained it.
+        metadata: seed, versions, command.
+        path, sha256: the file that it was read from.
+    """
+
+    builder: str
+    config: Mapping[str, Any]
+    generator: StateDict
+    latent: Latent
+    image: ImageSpec
+    generator_ema: StateDict | None = None
+    discriminator: StateDict | None = None
+    discriminator_builder: str | None = None
+    discriminator_config: Mapping[str, Any] | None = None
+    conditioning: Conditioning | None = None
+    dataset: str | None = None
+    step: int = 0
+    recipe: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    path: str | None = None
+    sha256: str | None = None
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str],
+    generator: nn.Module | StateDict,
+    *,
+    builder: str,
+    config: Mapping[str, Any],
+    latent: Latent,
+    image: ImageSpec,
+    generator_ema: nn.Module | StateDict | None = None,
+    discriminator: nn.Module | StateDict | None = None,
+    discriminator_builder: str | None = None,
+    discriminator_config: Mapping[str, Any] | None = None,
+    conditioning: Conditioning | None = None,
+    dataset: str | None = None,
+    step: int = 0,
+    recipe: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint, whole or not at all; see `Checkpoint` for what the arguments mean.
+
+    Raises:
+        InputError: the file cannot be written, or a value is neither plain nor a tensor.
+    """
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "builder": builder,
+        "config": dict(config),
+        "generator": _state(generator),
+        "latent": {"dim": latent.dim, "distribution": latent.distribution},
+        "image": {"shape": list(image.shape), "range": None if image.range is None else list(image.range)},
+        "dataset": dataset,
+        "step": step,
+        "recipe": recipe,
+        "metadata": dict(metadata or {}),
+    }
+    if generator_ema is not None:
+        document["generator_ema"] = _state(generator_ema)
+    if discriminator is not None:
+        document["discriminator"] = _state(discriminator)
+        document["discriminator_builder"] = discriminator_builder
+        document["discriminator_config"] = dict(discriminator_config or {})
+    if conditioning is not None:
+        document["conditioning"] = {"num_classes": conditioning.num_classes}
+    _check_plain(document, "checkpoint")
+    _parse(document, None, None)
+    with atomic_write(path) as temporary:
+        torch.save(document, temporary)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint; no code in the file can run, since only plain values and tensors are accepted.
+
+    Raises:
+        InputError: there is no such file, it is damaged, holds code, or is no gandiag checkpoint; the message says which.
+    """
+    file = Path(path)
+    name = shown(file)
+    try:
+        if file.is_dir():
+            raise InputError(f"{name} is a folder, not a checkpoint; give the checkpoint file in it")
+        if file.stat().st_size == 0:
+            raise InputError(f"{name} is empty; the run that should have written it did not finish")
+        digest = file_sha256(file)
+        document = _load_plain(file, name)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {name}; check the path") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {name}: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        keys = ", ".join(sorted(map(str, document))[:6]) if isinstance(document, dict) else type(document).__name__
+        message = f"{name} is not a gandiag checkpoint: no format {FORMAT!r} in it (found: {keys})"
+        raise InputError(f"{message}; write one with gandiag.save_checkpoint")
+    try:
+        return _parse(document, str(file), digest)
+    except InputError as error:
+        raise InputError(f"{name} is not a valid checkpoint: {error}") from error
+
+
+def _load_plain(file: Path, name: str) -> object:
+    import pickle
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about old formats, which are refused or read all the same
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            if "Unsupported" in str(error) or "GLOBAL" in str(error) or "allowlist" in str(error):
+                message = f"{name} is refused: it holds pickled code or objects beside tensors and plain values"
+                raise InputError(f"{message}; export the state dict and write it with gandiag.save_checkpoint") from error
+            raise InputError(f"{name} is no checkpoint of PyTorch, or a damaged one; copy it again") from error
+        except (RuntimeError, EOFError, KeyError, IndexError, AttributeError, TypeError, AssertionError) as error:
+            if "TorchScript" in str(error):
+                raise InputError(f"{name} is TorchScript, which cannot be scored as a checkpoint yet") from error
+            raise InputError(f"{name} is damaged or cut short ({type(error).__name__}); copy it again") from error
+
+
+def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) -> Checkpoint:
+    latent = _field(document, "latent", dict)
+    image = _field(document, "image", dict)
+    conditioning = _field(document, "conditioning", dict, optional=True)
+    distribution = _field(latent, "distribution", str)
+    if distribution not in DISTRIBUTIONS:
+        raise InputError(f"latent.distribution is {shown(distribution)}, expected one of {', '.join(DISTRIBUTIONS)}")
+    return Checkpoint(
+        builder=_field(document, "builder", str),
+        config=_field(document, "config", dict),
+        generator=_tensors(document, "generator"),
+        latent=Latent(_positive(latent, "dim"), distribution),
+        image=ImageSpec(_shape(image), _range(image)),
+        generator_ema=_tensors(document, "generator_ema") if document.get("generator_ema") is not None else None,
+        discriminator=_tensors(document, "discriminator") if document.get("discriminator") is not None else None,
+        discriminator_builder=_field(document, "discriminator_builder", str, optional=True),
+        discriminator_config=_field(document, "discriminator_config", dict, optional=True),
+        conditioning=None if conditioning is None else Conditioning(_positive(conditioning, "num_classes")),
+        dataset=_field(document, "dataset", str, optional=True),
+        step=_field(document, "step", int, optional=True) or 0,
+        recipe=_field(document, "recipe", str, optional=True),
+        metadata=_field(document, "metadata", dict, optional=True) or {},
+        path=path,
+        sha256=digest,
+    )
+
+
+def _field(document: Mapping[str, Any], key: str, kind: type, *, optional: bool = False) -> Any:
+    value = document.get(key)
+    if value is None and optional:
+        return None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InputError(f"{key} is {type(value).__name__}, expected {kind.__name__}")
+    return value
+
+
+def _positive(document: Mapping[str, Any], key: str) -> int:
+    value: int = _field(document, key, int)
+    if not 0 < value <= 2**20:
+        raise InputError(f"{key} is {value}, expected a whole number from 1 to {2**20}")
+    return value
+
+
+def _tensors(document: Mapping[str, Any], key: str) -> dict[str, Tensor]:
+    state: dict[str, Any] = _field(document, key, dict)
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise InputError(f"{key}[{shown(name)}] is {type(value).__name__}, expected a tensor")
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise InputError(f"{key}[{shown(name)}] holds NaN or infinite weights: the training had diverged")
+    if not state:
+        raise InputError(f"{key} holds no weights")
+    return state
+
+
+def _shape(image: Mapping[str, Any]) -> tuple[int, ...]:
+    shape: list[Any] | tuple[Any, ...] = image.get("shape") or ()
+    plain = isinstance(shape, list | tuple) and len(shape) in (1, 3)
+    if not plain or not all(isinstance(size, int) and 0 < size <= 2**16 for size in shape):
+        raise InputError(f"image.shape is {shown(shape)}, expected [channels, height, width], or [d] for points")
+    return tuple(shape)
+
+
+def _range(image: Mapping[str, Any]) -> tuple[float, float] | None:
+    limits = image.get("range")
+    if limits is None:
+        if len(_shape(image)) == 3:
+            raise InputError("image.range is missing: give the values of black and white, such as [-1, 1]")
+        return None
+    numbers = isinstance(limits, list | tuple) and len(limits) == 2
+    if not numbers or not all(isinstance(limit, int | float) for limit in limits) or not limits[0] < limits[1]:
+        raise InputError(f"image.range is {shown(limits)}, expected [low, high]")
+    return float(limits[0]), float(limits[1])
+
+
+def _state(network: nn.Module | StateDict) -> dict[str, Tensor]:
+    state = network.state_dict() if isinstance(network, nn.Module) else network
+    # A clone of its own size: a view would drag the whole storage behind it into the file.
+    return {name: value.detach().to("cpu").contiguous().clone() for name, value in state.items()}
+
+
+def _check_plain(value: object, where: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_plain(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _check_plain(item, f"{where}[{index}]")
+    elif not isinstance(value, str | int | float | bool | Tensor | None):
+        raise InputError(f"{where} is {type(value).__name__}; a checkpoint holds plain values and tensors only")

@@ -1,0 +1,88 @@
+"""A folder of image files as a source."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from gandiag.core.errors import InputError, shown
+from gandiag.core.files import file_sha256
+from gandiag.core.protocols import SourceInfo
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Image files of one size, in the order of the hash of their path, which carries no information."""
+
+    info: SourceInfo
+    files: tuple[Path, ...]
+    mode: str
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return torch.stack([self._image(file) for file in self.files[start:stop]])
+
+    def _image(self, file: Path) -> Tensor:
+        pixels = _pixels(file, self.mode)
+        if tuple(pixels.shape) != self.info.shape:
+            message = f"{shown(file)} has the shape {tuple(pixels.shape)}, the first image {self.info.shape}"
+            raise InputError(f"{message}; resize the images to one size")
+        return pixels
+
+
+def folder_source(path: str | os.PathLike[str]) -> FolderSource:
+    """All images under a folder, in sub-folders too.
+
+    Raises:
+        InputError: there are none, or the first cannot be read.
+    """
+    root = Path(path)
+    found = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+    images = [file for file in found if file.suffix.lower() in SUFFIXES]
+    if not images:
+        kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        raise InputError(f"the folder {shown(root)} holds no images ({kinds}); give a checkpoint or a folder with images")
+
+    def order(file: Path) -> bytes:
+        return hashlib.sha256(os.fsencode(file.relative_to(root).as_posix())).digest()
+
+    files = tuple(sorted(images, key=order))
+    with _opened(files[0]) as first:
+        mode = "L" if first.mode in ("1", "L", "LA", "I;16", "I") else "RGB"
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(order(file) + bytes.fromhex(file_sha256(file)))
+    info = SourceInfo(
+        name=str(root),
+        kind="images",
+        shape=tuple(_pixels(files[0], mode).shape),
+        quantisation="uint8",
+        size=len(files),
+        path=str(root),
+        sha256=digest.hexdigest(),
+    )
+    return FolderSource(info, files, mode)
+
+
+def _opened(file: Path) -> Image.Image:
+    try:
+        return Image.open(file)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"{shown(file)} is no image that can be read: {error}") from error
+
+
+def _pixels(file: Path, mode: str) -> Tensor:
+    try:
+        with _opened(file) as image:
+            pixels = np.array(image.convert(mode))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"{shown(file)} is damaged: {error}") from error
+    return torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1).copy())
