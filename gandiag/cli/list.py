@@ -1,0 +1,43 @@
+"""`gandiag list`: what there is, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from gandiag.cli.options import debug_option
+
+KINDS = ("metrics", "extractors", "datasets", "generators", "recipes", "faults")
+
+
+@click.command("list")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+@debug_option
+def list_command(kind: str | None) -> None:
+    """List metrics, extractors, datasets, generators, recipes or faults, each with a line on what it is."""
+    for each in KINDS if kind is None else (kind,):
+        rows = list(_rows(each))
+        if kind is None:
+            click.echo(f"{each}:")
+        width = max((len(name) for name, _ in rows), default=0)
+        for name, summary in rows:
+            click.echo(f"  {name:<{width}}  {summary}".rstrip() if kind is None else f"{name:<{width}}  {summary}".rstrip())
+
+
+def _rows(kind: str) -> Iterable[tuple[str, str]]:
+    from gandiag.core.training import TRAINERS
+    from gandiag.datasets import DATASETS
+    from gandiag.extractors import EXTRACTORS
+    from gandiag.metrics import METRICS
+    from gandiag.sources import GENERATORS
+
+    if kind in ("recipes", "faults"):
+        for name in TRAINERS.names():
+            trainer = TRAINERS.load(name)
+            yield from sorted((trainer.recipes() if kind == "recipes" else trainer.faults()).items())
+        return
+    registries = {"metrics": METRICS, "extractors": EXTRACTORS, "datasets": DATASETS, "generators": GENERATORS}
+    for entry in registries[kind].entries():
+        aliases = f" (also {', '.join(entry.aliases)})" if entry.aliases else ""
+        yield entry.name + aliases, entry.summary

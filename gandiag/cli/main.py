@@ -1,0 +1,71 @@
+"""The command `gandiag`: its sub-commands, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from gandiag._version import __version__
+from gandiag.cli.list import list_command
+from gandiag.cli.options import debug_option
+from gandiag.cli.score import score_command
+from gandiag.cli.train import train_command
+from gandiag.core.errors import GandiagError
+
+INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gandiag")
+@debug_option
+def cli() -> None:
+    """Is this GAN any good, is its training dying, and may it be released?
+
+    Exit codes: 0 fine; 1 a gate failed or an alert was raised; 2 bad usage or bad input; 3 a fault of gandiag's own;
+    4 inconclusive; 130 stopped by Ctrl-C.
+    """
+
+
+cli.add_command(score_command)
+cli.add_command(train_command)
+cli.add_command(list_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(words, prog_name="gandiag", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; Python must not complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped", INTERRUPTED)
+    except click.ClickException as error:
+        _fail(f"error: {_usage(error)}", 2)
+    except GandiagError as error:
+        _fail(f"error: {error}", error.exit_code, "--debug" in words)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        _fail(f"error: a fault of gandiag's own: {text}; run it with --debug and report it", 3, "--debug" in words)
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message().replace("\n", " ").rstrip(".")
+    context = getattr(error, "ctx", None)
+    return message if context is None else f"{message}; see `{context.command_path} --help`"
+
+
+def _fail(message: str, code: int, debug: bool = False) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    click.echo(message, err=True)
+    sys.exit(code)

@@ -1,0 +1,132 @@
+"""What commands print: data to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gandiag.core.errors import InputError, shown
+from gandiag.core.files import atomic_write
+from gandiag.core.protocols import Progress as Step
+from gandiag.core.protocols import ProgressCallback
+from gandiag.core.result import Result
+from gandiag.core.score import Score
+
+UNTERMINATED = 120  # width of a table where stdout is no terminal
+
+
+def print_result(result: Result, json_path: str | None) -> None:
+    """The table, or the JSON alone for `-`; the warnings to stderr."""
+    if json_path == "-":
+        click.echo(result.to_json(), nl=False)
+    else:
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+        console.print(result_table(result))
+        if json_path is not None:
+            result.save(json_path)
+            click.echo(f"wrote {json_path}", err=True)
+    for warning in result.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+
+
+def result_table(result: Result) -> Table:
+    """Metric, value, 95% interval, better-is, extractor and N of every score."""
+    source, reference = result.source, result.reference
+    title = printable(str(source["name"]))
+    if source["weights"] == "generator_ema":
+        title += " (averaged weights)"
+    if reference["name"] is not None:
+        title += f" against {printable(str(reference['name']))}"
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    for header in ("metric", "value", "95% interval", "better", "extractor", "N fake", "N real"):
+        table.add_column(header, justify="right" if header in ("value", "N fake", "N real") else "left", no_wrap=True)
+    for name, score in result.scores.items():
+        table.add_row(
+            name,
+            value_text(score),
+            interval_text(score),
+            score.better or "",
+            score.extractor or "",
+            f"{score.n_fake:,}",
+            "" if score.n_real is None else f"{score.n_real:,}",
+            style="yellow" if score.status != "ok" else None,
+        )
+    return table
+
+
+def value_text(score: Score) -> str:
+    """The value to the digits that its error bar allows, marked where it is undefined or unreliable."""
+    if score.value is None:
+        return "undefined"
+    text = f"{score.value:.{decimals(score)}f}"
+    return f"{text} ?" if score.status == "unreliable" else text
+
+
+def interval_text(score: Score) -> str:
+    """The interval, or why there is none."""
+    if score.ci95 is None:
+        return "" if score.value is None else "-"
+    places = decimals(score)
+    return f"{score.ci95[0]:.{places}f} to {score.ci95[1]:.{places}f}"
+
+
+def decimals(score: Score) -> int:
+    """Places that show two digits of the standard error, or four digits of a value without one."""
+    value = abs(score.value or 0.0)
+    if value == int(value) and not score.stderr:
+        return 0
+    scale = score.stderr or value / 100
+    return max(0, min(6, 1 - math.floor(math.log10(scale)))) if scale > 0 else 4
+
+
+def printable(text: str) -> str:
+    """Text with control characters shown, so that no name can move the cursor or colour the terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError before the long work where the result could not be written after it."""
+    if path.is_dir():
+        raise InputError(f"cannot write {shown(path)}: it is a folder; name a file in it")
+    kept = path.read_bytes() if path.exists() and path.is_file() else None
+    if kept is None:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"")
+        path.unlink()
+    elif not os.access(path, os.W_OK):
+        raise InputError(f"cannot write {shown(path)}: permission denied; name another file")
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressCallback]:
+    """A bar on stderr for each part of the work; silent where stderr is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(step: Step) -> None:
+            if step.task not in tasks:
+                tasks[step.task] = bar.add_task(step.task, total=step.total, rate="")
+            task = bar.tasks[tasks[step.task]]
+            rate = f"{task.speed:,.0f}/s" if task.speed else ""
+            bar.update(task.id, completed=step.done, rate=step.note or rate)
+
+        yield advance

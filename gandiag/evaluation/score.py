@@ -1,0 +1,329 @@
+"""Scoring: open both sides, extract once what all metrics need, compute, and say how it was done."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gandiag.core import seeds
+from gandiag.core.errors import InputError, UsageError, shown
+from gandiag.core.fingerprint import fingerprint
+from gandiag.core.modes import Modes
+from gandiag.core.protocols import (
+    Dataset,
+    Extractor,
+    ExtractorOptions,
+    ImageSpec,
+    Latent,
+    Precision,
+    Progress,
+    ProgressCallback,
+    Source,
+)
+from gandiag.core.result import Result
+from gandiag.core.score import Score
+from gandiag.evaluation import environment, plan
+from gandiag.evaluation.extract import BATCH, Task, extract
+from gandiag.evaluation.resolve import Access, Samples, open_reference, open_source
+from gandiag.extractors import EXTRACTORS
+from gandiag.statistics.feature_bank import FeatureBank
+
+PRECISIONS = ("fp32", "tf32", "bf16")
+INCEPTION = "inception"
+UNSURE = 0.5  # mean confidence of a classifier below which its labels say little
+
+
+def score(
+    source: Samples,
+    metrics: Sequence[str] | str | None = None,
+    *,
+    against: Samples | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    extractor: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    batch_size: int = BATCH,
+    data_root: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    latent: Latent | None = None,
+    image: ImageSpec | None = None,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Score samples against a reference.
+
+    Args:
+        source: a checkpoint, a folder of images, an array file, a dataset's name (`NAME` or `NAME:SPLIT`); or a network, a
+            function `noise -> images`, a tensor of images or points, a torch dataset.
+        metrics: names or aliases, such as `fid`, `is`, `pr`, `modes`; `NAME@EXTRACTOR` asks for another extractor; `all`; by
+            default all that the reference and its extractor allow.
+        against: the reference, named as the source; by default the dataset that a checkpoint names, or a dataset itself.
+        samples: of the source; by default what the reference's protocol has. A reference that is drawn gives as many,
+            one that is stored gives all it has.
+        seed: of the latents, and of the halves that error bars come from.
+        extractor: in place of the reference's own.
+        weights: file with other weights for the extractor.
+        device: `auto`, `cpu`, `cuda` or `cuda:i`.
+        precision: `fp32`, `tf32` or `bf16`; goes into the fingerprint.
+        batch_size: samples at a time.
+        data_root: folder with published datasets.
+        download: fetch a missing published dataset into it.
+        latent, image: what a network or function takes and gives.
+        progress: told as the work goes on.
+
+    Raises:
+        GandiagError: the input or an option cannot be used; the message says which and what to do.
+    """
+    _check_options(samples, batch_size, precision)
+    started = time.perf_counter()
+    requests = plan.parse_metrics([metrics or "all"] if metrics is None or isinstance(metrics, str) else metrics)
+    device = environment.resolve_device(device, precision)
+    access = Access(seed, device, precision, None if data_root is None else Path(data_root), download)
+    fake = open_source(source, access, latent=latent, image=image)
+    real = _reference(fake, against, requests, access)
+    if real is not None and real.info.shape != fake.info.shape:
+        shapes = f"{fake.info.name} gives samples of shape {fake.info.shape}, the reference {real.info.name} {real.info.shape}"
+        raise InputError(f"{shapes}; score against a reference of the same shape")
+    count = plan.sample_count(fake, real, samples)
+    plan.check_samples(requests, count, fake.info.name)
+    options = ExtractorOptions(device, precision, None if weights is None else Path(weights))
+    default = _default_extractor(real, fake) if extractor is None else EXTRACTORS.resolve(extractor)
+    requests = [request.with_extractor(default) for request in requests]
+    extractors = _open_extractors(requests, options)
+    if metrics is None:
+        requests = plan.applicable(requests, extractors[default].info.heads, _modes(real))
+    _check_modes(requests, real)
+    opened = time.perf_counter()
+    sides = _extract_sides(requests, extractors, fake, real, count, batch_size, progress)
+    extracted = time.perf_counter()
+    protocol = {
+        "samples": count,
+        "seed": seed,
+        "precision": precision,
+        "quantisation": fake.info.quantisation,
+        "device": device,
+        "batch_size": batch_size,
+        "extractors": {
+            name: {"sha256": each.info.sha256, "preprocessing": each.info.preprocessing}
+            for name, each in extractors.items()
+        },
+    }
+    scores: dict[str, Score] = {}
+    for request in requests:
+        scores.update(_compute(request, sides, real, protocol, capped=samples is None))
+    finished = time.perf_counter()
+    return Result(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        source=_described(fake),
+        reference=_reference_described(real, sides),
+        protocol=protocol,
+        scores=scores,
+        warnings=tuple(_warnings(fake, real, scores, count, samples)),
+        environment=environment.describe(device),
+        timing={
+            "open": round(opened - started, 3),
+            "extract": round(extracted - opened, 3),
+            "compute": round(finished - extracted, 3),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The banks of both sides, by extractor; the real side lacks those that no metric needs."""
+
+    fake: Mapping[str, FeatureBank]
+    real: Mapping[str, FeatureBank]
+    modes: Modes | None
+
+
+def _check_options(samples: int | None, batch_size: int, precision: str) -> None:
+    if samples is not None and samples < 1:
+        raise UsageError(f"samples is {samples}, expected a whole number of 1 or more")
+    if batch_size < 1:
+        raise UsageError(f"batch_size is {batch_size}, expected a whole number of 1 or more")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {shown(precision)}, expected one of {', '.join(PRECISIONS)}")
+
+
+def _reference(
+    fake: Source, against: Samples | None, requests: Sequence[plan.Request], access: Access
+) -> Source | None:
+    if against is not None:
+        return open_reference(against, access)
+    if fake.info.dataset is not None:
+        name = fake.info.name if isinstance(fake, Dataset) else fake.info.dataset
+        return open_reference(name, access)
+    needing = [request.name for request in requests if request.real_heads or request.metric.needs_modes]
+    if needing:
+        message = f"{fake.info.name} names no dataset, and {', '.join(needing)} needs a reference"
+        raise UsageError(f"{message}; give one with --against")
+    return None
+
+
+def _default_extractor(real: Source | None, fake: Source) -> str:
+    for side in (real, fake):
+        if isinstance(side, Dataset):
+            return side.extractor
+    return "pixels" if len(fake.info.shape) == 1 else INCEPTION
+
+
+def _open_extractors(requests: Sequence[plan.Request], options: ExtractorOptions) -> dict[str, Extractor]:
+    names = sorted({request.extractor for request in requests})
+    if INCEPTION in names and INCEPTION not in EXTRACTORS.names():
+        message = f"the default extractor for these images, {INCEPTION}, is not part of this version"
+        raise UsageError(f"{message}; choose one with --extractor: {', '.join(EXTRACTORS.names())}")
+    if options.weights is not None and len(names) > 1:
+        raise UsageError(f"--weights is one file, and the metrics use the extractors {', '.join(names)}")
+    return {name: EXTRACTORS.load(name)(options) for name in names}
+
+
+def _modes(real: Source | None) -> Modes | None:
+    return real.modes if isinstance(real, Dataset) else None
+
+
+def _check_modes(requests: Sequence[plan.Request], real: Source | None) -> None:
+    needing = [request.name for request in requests if request.metric.needs_modes]
+    if needing and real is not None and _modes(real) is None:
+        message = f"{', '.join(needing)} needs a reference with known modes, and {real.info.name} has none"
+        raise UsageError(f"{message}; score against a dataset such as mnist, stacked-mnist, ring8 or grid25")
+
+
+def _extract_sides(
+    requests: Sequence[plan.Request],
+    extractors: Mapping[str, Extractor],
+    fake: Source,
+    real: Source | None,
+    count: int,
+    batch_size: int,
+    progress: ProgressCallback | None,
+) -> _Sides:
+    modes = _modes(real)
+    fake_tasks = _tasks(requests, extractors, lambda request: request.heads(modes))
+    real_tasks = _tasks(requests, extractors, lambda request: request.real_heads)
+    _check_heads(requests, extractors, fake_tasks)
+    real_count = 0 if real is None or not real_tasks else (real.info.size or count)
+    if real is not None and real_tasks:
+        plan.check_samples(requests, real_count, real.info.name)
+    real_banks = {}
+    if real is not None and real_tasks:
+        meter = _Meter(progress, "reference", real_count)
+        real_banks = extract(real, real_tasks, real_count, batch_size=batch_size, advance=meter)
+    meter = _Meter(progress, "samples", count)
+    fake_banks = extract(fake, fake_tasks, count, batch_size=batch_size, advance=meter)
+    return _Sides(fake_banks, real_banks, modes)
+
+
+def _tasks(
+    requests: Sequence[plan.Request],
+    extractors: Mapping[str, Extractor],
+    heads_of: Callable[[plan.Request], frozenset[str]],
+) -> dict[str, Task]:
+    heads: dict[str, frozenset[str]] = {}
+    for request in requests:
+        heads[request.extractor] = heads.get(request.extractor, frozenset()) | heads_of(request)
+    return {name: Task(extractors[name], wanted) for name, wanted in heads.items() if wanted}
+
+
+def _check_heads(
+    requests: Sequence[plan.Request], extractors: Mapping[str, Extractor], tasks: Mapping[str, Task]
+) -> None:
+    for name, task in tasks.items():
+        lacking = task.heads - extractors[name].info.heads
+        if lacking:
+            users = [request.name for request in requests if request.extractor == name and request.metric.heads & lacking]
+            message = f"{', '.join(users)} needs {', '.join(sorted(lacking))}, which the extractor {name} does not give"
+            raise UsageError(f"{message}; choose another with --extractor, or leave the metric out")
+
+
+class _Meter:
+    """Counts samples towards a progress callback."""
+
+    def __init__(self, progress: ProgressCallback | None, task: str, total: int) -> None:
+        self._progress, self._task, self._total, self._done = progress, task, total, 0
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(Progress(self._task, self._done, self._total))
+
+
+def _compute(
+    request: plan.Request,
+    sides: _Sides,
+    reference: Source | None,
+    protocol: Mapping[str, Any],
+    *,
+    capped: bool,
+) -> dict[str, Score]:
+    fake = sides.fake[request.extractor]
+    real = sides.real.get(request.extractor)
+    limit = request.metric.maximum_samples
+    if capped and limit is not None:
+        fake = fake.first(limit)
+        real = None if real is None else real.first(limit)
+    computed = request.metric.compute(
+        real=real if real is not None and request.real_heads else FeatureBank(modes=sides.modes),
+        fake=fake,
+        rng=seeds.generator(protocol["seed"], "metric", request.name),
+    )
+    finished = {}
+    for name, found in computed.items():
+        identity = {
+            "score": name,
+            "version": request.metric.version,
+            "params": dict(found.params),
+            "extractor": {"name": request.extractor, **protocol["extractors"][request.extractor]},
+            "precision": protocol["precision"],
+            "quantisation": protocol["quantisation"],
+            "reference": None if reference is None else reference.info.sha256,
+            "n_real": found.n_real,
+            "n_fake": found.n_fake,
+        }
+        digest = fingerprint(identity)
+        finished[name + request.suffix] = replace(found, extractor=request.extractor, fingerprint=digest)
+    return finished
+
+
+def _described(source: Source) -> dict[str, Any]:
+    info = source.info
+    return {
+        "name": info.name,
+        "kind": info.kind,
+        "path": info.path,
+        "sha256": info.sha256,
+        "shape": list(info.shape),
+        "weights": info.weights,
+        "dataset": info.dataset,
+    }
+
+
+def _reference_described(real: Source | None, sides: _Sides) -> dict[str, Any]:
+    used = max((len(bank) for bank in sides.real.values()), default=0)
+    return {
+        "name": None if real is None else real.info.name,
+        "sha256": None if real is None else real.info.sha256,
+        "samples": used,
+    }
+
+
+def _warnings(
+    fake: Source, real: Source | None, scores: Mapping[str, Score], count: int, wanted: int | None
+) -> Iterator[str]:
+    if wanted is None and isinstance(real, Dataset) and count < real.samples:
+        yield f"{fake.info.name} has {count} samples, and the protocol of {real.info.name} takes {real.samples}"
+    if real is not None and real.info.sha256 is not None and real.info.sha256 == fake.info.sha256:
+        yield "the source and the reference are the same samples"
+    for name, found in scores.items():
+        if found.status != "ok":
+            yield f"{name} is {found.status}: {found.reason}"
+    modes = scores.get("modes")
+    confidence = None if modes is None else modes.details.get("mean_confidence")
+    if confidence is not None and confidence < UNSURE:
+        yield f"the classifier is unsure of these samples (mean confidence {confidence:.2f}): modes may be counted by chance"
