@@ -2,7 +2,8 @@
 
     python tools/train_digits.py            # about seven minutes on one core
 
-Seeded: the same machine and versions give the same file. The 2,000 test digits are used for the score on the card alone.
+Seeded: the same machine and versions give the same file. The 2,000 test digits are used for the score on the card
+alone.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ def distorted(images: Tensor, draw: torch.Generator) -> Tensor:
     angle, scale, stretch = uniform(count) * math.radians(12), 1 + 0.1 * uniform(count), 1 + 0.06 * uniform(count)
     shear, shift = 0.15 * uniform(count), uniform(2, count) * 4 / 28
     cosine, sine = angle.cos() / scale, angle.sin() / scale
-    rows = [torch.stack([cosine * stretch, shear - sine, shift[0]], 1), torch.stack([sine, cosine / stretch, shift[1]], 1)]
+    rows = [
+        torch.stack([cosine * stretch, shear - sine, shift[0]], 1),
+        torch.stack([sine, cosine / stretch, shift[1]], 1),
+    ]
     grid = F.affine_grid(torch.stack(rows, 1), [count, 1, 28, 28], align_corners=False)
     offsets = torch.arange(21.0) - 10
     kernel = torch.exp(-(offsets**2) / 32)
@@ -147,11 +151,12 @@ def main() -> None:
 
 Weights of gandiag's extractor `digits`, a classifier of handwritten digits: {parameters:,} parameters in float16.
 
-- Trained on the 8,000 embedded training digits of MNIST by `python tools/train_digits.py --epochs {options.epochs} --seed {options.seed}`
-  in {(time.time() - started) / 60:.0f} minutes on {options.threads} core(s), torch {torch.__version__}, Python {platform.python_version()}.
-- Training: cross-entropy with labels smoothed by {SMOOTHING}, random rotation, scale, shear, shift and elastic distortion, AdamW
-  with a one-cycle rate of {RATE}, weights averaged; batch normalisation folded into the convolutions afterwards, logits divided
-  by the temperature {temperature:.2f} that fits distorted training digits.
+- Trained on the 8,000 embedded training digits of MNIST by `python tools/train_digits.py --epochs {options.epochs}
+  --seed {options.seed}` in {(time.time() - started) / 60:.0f} minutes on {options.threads} core(s), torch
+  {torch.__version__}, Python {platform.python_version()}.
+- Training: cross-entropy with labels smoothed by {SMOOTHING}, random rotation, scale, shear, shift and elastic
+  distortion, AdamW with a one-cycle rate of {RATE}, weights averaged; batch normalisation folded into the
+  convolutions afterwards, logits divided by the temperature {temperature:.2f} that fits distorted training digits.
 - On the 2,000 embedded test digits, which it never saw: **{accuracy:.2f}%** right ({errors} errors), mean confidence
   {confidence:.3f}, log loss {log_loss:.4f}.
 - Gives for each channel the 64 features before the last layer and 10 logits.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
 from gandiag.cli.options import debug_option
+from gandiag.core.registry import Registry
 
 KINDS = ("metrics", "extractors", "datasets", "generators", "recipes", "faults")
 
@@ -22,7 +24,9 @@ def list_command(kind: str | None) -> None:
             click.echo(f"{each}:")
         width = max((len(name) for name, _ in rows), default=0)
         for name, summary in rows:
-            click.echo(f"  {name:<{width}}  {summary}".rstrip() if kind is None else f"{name:<{width}}  {summary}".rstrip())
+            click.echo(
+                f"  {name:<{width}}  {summary}".rstrip() if kind is None else f"{name:<{width}}  {summary}".rstrip()
+            )
 
 
 def _rows(kind: str) -> Iterable[tuple[str, str]]:
@@ -37,7 +41,12 @@ def _rows(kind: str) -> Iterable[tuple[str, str]]:
             trainer = TRAINERS.load(name)
             yield from sorted((trainer.recipes() if kind == "recipes" else trainer.faults()).items())
         return
-    registries = {"metrics": METRICS, "extractors": EXTRACTORS, "datasets": DATASETS, "generators": GENERATORS}
+    registries: dict[str, Registry[Any]] = {
+        "metrics": METRICS,
+        "extractors": EXTRACTORS,
+        "datasets": DATASETS,
+        "generators": GENERATORS,
+    }
     for entry in registries[kind].entries():
         aliases = f" (also {', '.join(entry.aliases)})" if entry.aliases else ""
         yield entry.name + aliases, entry.summary

@@ -20,7 +20,9 @@ def debug_option(command: Command) -> Command:
 
 def seed_option(command: Command) -> Command:
     """`--seed`."""
-    return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")(command)
+    return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")(
+        command
+    )
 
 
 def device_option(command: Command) -> Command:

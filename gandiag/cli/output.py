@@ -122,11 +122,11 @@ def progress_bar() -> Iterator[ProgressCallback]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def advance(step: Step) -> None:
-            if step.task not in tasks:
-                tasks[step.task] = bar.add_task(step.task, total=step.total, rate="")
-            task = bar.tasks[tasks[step.task]]
+        def advance(progress: Step) -> None:
+            if progress.task not in tasks:
+                tasks[progress.task] = bar.add_task(progress.task, total=progress.total, rate="")
+            task = bar.tasks[tasks[progress.task]]
             rate = f"{task.speed:,.0f}/s" if task.speed else ""
-            bar.update(task.id, completed=step.done, rate=step.note or rate)
+            bar.update(task.id, completed=progress.done, rate=progress.note or rate)
 
         yield advance

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     help="fid, is, pr, modes, ... by comma or repeated; NAME@EXTRACTOR; all. Default: all that apply.",
 )
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder or an array file.")
-@click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the reference's protocol.")
+@click.option(
+    "-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the reference's protocol."
+)
 @seed_option
 @click.option("--extractor", metavar="NAME", help="Extractor in place of the reference's own.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights file for the extractor.")
@@ -51,7 +53,7 @@ def score_command(
     download: bool,
     json_path: str | None,
 ) -> None:
-    """Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
+    r"""Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
 
     \b
     gandiag score ckpt.pt --metric fid,is,pr,modes

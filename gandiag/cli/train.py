@@ -34,7 +34,7 @@ def train_command(
     data_root: Path | None,
     download: bool,
 ) -> None:
-    """Train a GAN by RECIPE; `gandiag list recipes` names them.
+    r"""Train a GAN by RECIPE; `gandiag list recipes` names them.
 
     \b
     gandiag train dcgan --dataset stacked-mnist --out runs/first
@@ -60,11 +60,11 @@ def train_command(
         download=download,
         command=shlex.join(["gandiag", *sys.argv[1:]]),
     )
-    with progress_bar() as progress:
+    with progress_bar() as show:
 
-        def report(at: TrainingProgress) -> None:
-            values = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in at.values.items())
-            progress(Progress("steps", at.step, at.steps, values))
+        def report(progress: TrainingProgress) -> None:
+            values = "  ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in progress.values.items())
+            show(Progress("steps", progress.step, progress.steps, values))
 
         checkpoint = trainer.train(request, report)
     click.echo(checkpoint)

@@ -1,4 +1,7 @@
-"""What the rooms promise each other: sources give samples, datasets are sources with a meaning, extractors give features."""
+"""What the rooms promise each other.
+
+Sources give samples, datasets are sources with a meaning, extractors give features.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ class Dataset(Source, Protocol):
     def modes(self) -> Modes | None: ...
 
     def labels(self, start: int, stop: int) -> Tensor | None:
-        """Class of samples `start` to `stop`: int64 (n,), or (n, C) where each channel has its own; None if unlabelled."""
+        """Class of samples `start` to `stop`: int64 (n,), or (n, C) for one a channel; None if unlabelled."""
         ...
 
 
@@ -125,14 +128,17 @@ class ExtractorInfo:
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extractor found in a batch: features (n, d); logits (n, groups, classes), a group for each labelled part."""
+    """What an extractor found in a batch: features (n, d); logits (n, groups, classes), a group a labelled part."""
 
     features: Tensor
     logits: Tensor | None = None
 
 
 class Extractor(Protocol):
-    """Images or points in, features out. A `per_channel` extractor gives for a stack what it gives for its channels, joined."""
+    """Images or points in, features out.
+
+    A `per_channel` extractor gives for a stack what it gives for its channels, joined.
+    """
 
     @property
     def info(self) -> ExtractorInfo: ...

@@ -34,8 +34,8 @@ class Entry:
 class Registry(Generic[T]):
     """The things of one kind, from gandiag's own package and from entry points.
 
-    An entry point that names an object (`package.module:object`) registers that object under the entry point's name. One
-    that names a package registers every public module of it, the `attribute` of the module being the thing.
+    An entry point that names an object (`package.module:object`) registers that object under the entry point's name.
+    One that names a package registers every public module of it, the `attribute` of the module being the thing.
 
     Args:
         kind: what one thing is called in messages, such as `metric`.

@@ -1,4 +1,4 @@
-"""Datasets by name: real digits that come with gandiag, mixtures that are drawn, and the published sets of torchvision."""
+"""Datasets by name: digits that come with gandiag, mixtures that are drawn, the published sets of torchvision."""
 
 from __future__ import annotations
 

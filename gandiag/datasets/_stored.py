@@ -36,8 +36,8 @@ def stored_dataset(
 ) -> StoredDataset:
     """A StoredDataset named `name:split` with its content's hash; its classes are its modes where `has_modes`."""
     digest = hashlib.sha256(repr(tuple(images.shape)).encode())
-    digest.update(images.contiguous().numpy())
-    digest.update(classes.contiguous().numpy())
+    digest.update(images.numpy().tobytes())
+    digest.update(classes.numpy().tobytes())
     modes = None
     if has_modes:
         counts = torch.bincount(classes, minlength=int(classes.max()) + 1)

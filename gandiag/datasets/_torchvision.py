@@ -21,7 +21,9 @@ def published_arrays(name: str, reader: Callable[..., Any], options: DatasetOpti
         MissingDataError: no folder was given, or the set is not in it.
     """
     if options.root is None:
-        message = f"{name} does not come with gandiag: give the folder that holds it with --data-root (or GANDIAG_DATA_ROOT)"
+        message = (
+            f"{name} does not come with gandiag: give the folder that holds it with --data-root (or GANDIAG_DATA_ROOT)"
+        )
         raise MissingDataError(f"{message}, and add --download to fetch it into that folder")
     try:
         dataset = reader(root=str(options.root), train=options.split == "train", download=options.download)
@@ -40,6 +42,4 @@ def published_dataset(
     """A published set as a dataset without modes of its own."""
     check_split(name, options)
     images, classes = published_arrays(name, reader, options)
-    return stored_dataset(
-        name, options.split, images, classes, extractor=extractor, samples=samples, has_modes=False
-    )
+    return stored_dataset(name, options.split, images, classes, extractor=extractor, samples=samples, has_modes=False)

@@ -11,6 +11,4 @@ def load(options: DatasetOptions) -> StoredDataset:
     """Digits (1, 28, 28) with their class (LeCun et al., 1998)."""
     check_split("mnist", options)
     images, classes = digit_arrays(options)
-    return stored_dataset(
-        "mnist", options.split, images, classes, extractor="digits", samples=10_000, has_modes=True
-    )
+    return stored_dataset("mnist", options.split, images, classes, extractor="digits", samples=10_000, has_modes=True)

@@ -1,4 +1,4 @@
-"""Stacked MNIST: three random digits as the channels of one image, 1,000 modes (Srivastava et al., 2017, arXiv 1705.07761)."""
+"""Stacked MNIST: three digits as the channels of an image, 1,000 modes (Srivastava et al., 2017, arXiv 1705.07761)."""
 
 from __future__ import annotations
 

@@ -103,6 +103,4 @@ def _joined(parts: list[Extracted]) -> Extracted:
 
 def _bank(parts: list[Extracted], heads: frozenset[str], modes: Modes | None) -> FeatureBank:
     found = _joined(parts)
-    return FeatureBank(
-        features=found.features if "features" in heads else None, logits=found.logits, modes=modes
-    )
+    return FeatureBank(features=found.features if "features" in heads else None, logits=found.logits, modes=modes)

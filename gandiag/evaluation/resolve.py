@@ -67,7 +67,9 @@ def open_source(
         )
     if hasattr(samples, "__getitem__") and hasattr(samples, "__len__"):
         return _torch_dataset(samples)
-    raise UsageError(f"{type(samples).__name__} cannot be scored; give a path, a network, a function, a tensor or a dataset")
+    raise UsageError(
+        f"{type(samples).__name__} cannot be scored; give a path, a network, a function, a tensor or a dataset"
+    )
 
 
 def open_reference(name: Samples, access: Access) -> Source:

@@ -59,11 +59,12 @@ def score(
     """Score samples against a reference.
 
     Args:
-        source: a checkpoint, a folder of images, an array file, a dataset's name (`NAME` or `NAME:SPLIT`); or a network, a
-            function `noise -> images`, a tensor of images or points, a torch dataset.
-        metrics: names or aliases, such as `fid`, `is`, `pr`, `modes`; `NAME@EXTRACTOR` asks for another extractor; `all`; by
-            default all that the reference and its extractor allow.
-        against: the reference, named as the source; by default the dataset that a checkpoint names, or a dataset itself.
+        source: a checkpoint, a folder of images, an array file, a dataset's name (`NAME` or `NAME:SPLIT`); or a
+            network, a function `noise -> images`, a tensor of images or points, a torch dataset.
+        metrics: names or aliases, such as `fid`, `is`, `pr`, `modes`; `NAME@EXTRACTOR` asks for another extractor;
+            `all`; by default all that the reference and its extractor allow.
+        against: the reference, named as the source; by default the dataset that a checkpoint names, or a dataset
+            itself.
         samples: of the source; by default what the reference's protocol has. A reference that is drawn gives as many,
             one that is stored gives all it has.
         seed: of the latents, and of the halves that error bars come from.
@@ -88,7 +89,7 @@ def score(
     fake = open_source(source, access, latent=latent, image=image)
     real = _reference(fake, against, requests, access)
     if real is not None and real.info.shape != fake.info.shape:
-        shapes = f"{fake.info.name} gives samples of shape {fake.info.shape}, the reference {real.info.name} {real.info.shape}"
+        shapes = f"the samples of {fake.info.name} are {fake.info.shape}, those of {real.info.name} {real.info.shape}"
         raise InputError(f"{shapes}; score against a reference of the same shape")
     count = plan.sample_count(fake, real, samples)
     plan.check_samples(requests, count, fake.info.name)
@@ -237,7 +238,9 @@ def _check_heads(
     for name, task in tasks.items():
         lacking = task.heads - extractors[name].info.heads
         if lacking:
-            users = [request.name for request in requests if request.extractor == name and request.metric.heads & lacking]
+            users = [
+                request.name for request in requests if request.extractor == name and request.metric.heads & lacking
+            ]
             message = f"{', '.join(users)} needs {', '.join(sorted(lacking))}, which the extractor {name} does not give"
             raise UsageError(f"{message}; choose another with --extractor, or leave the metric out")
 
@@ -326,4 +329,4 @@ def _warnings(
     modes = scores.get("modes")
     confidence = None if modes is None else modes.details.get("mean_confidence")
     if confidence is not None and confidence < UNSURE:
-        yield f"the classifier is unsure of these samples (mean confidence {confidence:.2f}): modes may be counted by chance"
+        yield f"the classifier is unsure of these samples (mean confidence {confidence:.2f}): some modes are chance"

@@ -63,7 +63,9 @@ class Digits:
 
     def __call__(self, samples: Tensor) -> Extracted:
         if samples.ndim != 4 or tuple(samples.shape[2:]) != (SIZE, SIZE) or samples.dtype != torch.uint8:
-            message = f"the extractor digits takes images of {SIZE} x {SIZE} pixels, not samples {tuple(samples.shape[1:])}"
+            message = (
+                f"the extractor digits takes images of {SIZE} x {SIZE} pixels, not samples {tuple(samples.shape[1:])}"
+            )
             raise InputError(f"{message}; choose another with --extractor")
         channels = samples.flatten(0, 1)[:, None].to(self.device).float() / 255
         with arithmetic(self.device, self.precision):
@@ -101,5 +103,5 @@ def _load(path: Path, options: ExtractorOptions) -> Digits:
         heads=frozenset({"features", "logits"}),
         per_channel=True,
     )
-    network.eval().requires_grad_(False).to(options.device, memory_format=torch.channels_last)
-    return Digits(network, info, options.device, options.precision)
+    network = network.eval().requires_grad_(False).to(options.device)
+    return Digits(network.to(memory_format=torch.channels_last), info, options.device, options.precision)

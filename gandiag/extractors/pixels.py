@@ -16,7 +16,10 @@ class Pixels:
 
     device: str
     info: ExtractorInfo = ExtractorInfo(  # noqa: RUF009 - a frozen value
-        name="pixels", sha256=None, preprocessing="uint8 / 255, flattened; points as they are", heads=frozenset({"features"})
+        name="pixels",
+        sha256=None,
+        preprocessing="uint8 / 255, flattened; points as they are",
+        heads=frozenset({"features"}),
     )
 
     def __call__(self, samples: Tensor) -> Extracted:

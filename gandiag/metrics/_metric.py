@@ -27,7 +27,8 @@ class Metric:
         heads: what it needs of an extractor: `features`, `logits`.
         minimum_samples: fewest samples a side that give it a value.
         real_heads: what it needs of the real side; the same as `heads` unless said. Empty: it looks at the fakes alone.
-        mixture_heads: what it needs of an extractor where the modes are those of a mixture; the same as `heads` unless said.
+        mixture_heads: what it needs of an extractor where the modes are those of a mixture; the same as `heads`
+            unless said.
         maximum_samples: samples a side that it takes where the user names no number; None for all.
         needs_modes: whether it needs a reference that has modes.
         version: goes into the fingerprint; raised when its numbers change.

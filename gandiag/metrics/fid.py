@@ -1,31 +1,29 @@
 """Frechet distance between the feature distributions, as measured and without its bias in N.
 
 `fid` is the squared Frechet distance of Gaussians fitted to the features (Heusel et al., 2017, arXiv 1706.08500), with
-unbiased covariances in float64. It is biased upward by about c / N. `fid_infinity` removes that term (Chong and Forsyth,
-2020, arXiv 1911.07023) from two points, all samples and random halves: `2 FID(N) - FID(N / 2)`.
+unbiased covariances in float64. It is biased upward by about c / N. `fid_infinity` removes that term (Chong and
+Forsyth, 2020, arXiv 1911.07023) from two points, all samples and random halves: `2 FID(N) - FID(N / 2)`.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import torch
 from torch import Tensor
 
 from gandiag.core import seeds
+from gandiag.core.errors import InputError
 from gandiag.core.score import Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics.feature_bank import FeatureBank, features_of
-from gandiag.statistics.frechet import (
-    frechet_distance,
-    frechet_distance_of_features,
-    frechet_influence,
-)
+from gandiag.statistics.frechet import frechet_distance_of_features, frechet_influence
 from gandiag.statistics.half_sampling import random_halves
-from gandiag.statistics.moments import Moments, merge, moments
 
 SPLITS = 8  # random splits into two halves that `fid_infinity` averages over
 SPLITS_WIDE = 1  # the same above WIDE dimensions, where each distance costs seconds
 WIDE = 512
+SMALLEST_TO_HALVE = 8
 
 
 def fid(
@@ -39,8 +37,8 @@ def fid(
         rng: draws the halves; a fixed one where none is given.
 
     Returns:
-        `fid`: the distance at these sample counts, biased upward by about c / N; 0 or more. Its error bar is the closed-form
-        influence function of the distance.
+        `fid`: the distance at these sample counts, biased upward by about c / N; 0 or more. Its error bar is the
+        closed-form influence function of the distance.
         `fid_infinity`: the distance without that bias; slightly negative values are possible near 0.
 
     Raises:
@@ -48,51 +46,48 @@ def fid(
     """
     real_features, fake_features = _same_width(features_of(real), features_of(fake))
     rng = rng or seeds.generator(0, "fid")
-    counts = {"n_real": len(real_features), "n_fake": len(fake_features)}
-    if min(counts.values()) < 2:
-        reason = f"a covariance needs 2 samples or more a side, not {min(counts.values())}"
-        return {name: undefined(reason, better="lower", **counts) for name in ("fid", "fid_infinity")}
-    dimension = real_features.shape[1]
+    n_real, n_fake, dimension = len(real_features), len(fake_features), real_features.shape[1]
+    smallest = min(n_real, n_fake)
+    if smallest < 2:
+        reason = f"a covariance needs 2 samples or more a side, not {smallest}"
+        none = undefined(reason, better="lower", n_real=n_real, n_fake=n_fake)
+        return {"fid": none, "fid_infinity": none}
     distance = frechet_distance_of_features(real=real_features, fake=fake_features)
     variance = _influence_variance(real=real_features, fake=fake_features)
-    details = {"dimension": dimension, "rank_deficient": distance.rank_deficient}
-    scores = {
-        "fid": measured(
-            distance.distance,
-            stderr=variance**0.5,
-            error_method="influence",
-            better="lower",
-            limits=(0.0, float("inf")),
-            unreliable=_too_few(dimension, min(counts.values())),
-            details=details,
-            **counts,
-        )
-    }
-    if min(counts.values()) < 8:
-        reason = f"halves of {min(counts.values())} samples are too few to extrapolate from; 8 or more a side"
-        scores["fid_infinity"] = undefined(reason, better="lower", **counts)
-        return scores
+    plain = measured(
+        distance.distance,
+        stderr=variance**0.5,
+        error_method="influence",
+        better="lower",
+        n_real=n_real,
+        n_fake=n_fake,
+        limits=(0.0, math.inf),
+        unreliable=_too_few(dimension, smallest),
+        details={"dimension": dimension, "rank_deficient": distance.rank_deficient},
+    )
+    if smallest < SMALLEST_TO_HALVE:
+        reason = f"halves of {smallest} samples are too few to extrapolate from; {SMALLEST_TO_HALVE} or more a side"
+        return {"fid": plain, "fid_infinity": undefined(reason, better="lower", n_real=n_real, n_fake=n_fake)}
     splits = SPLITS if dimension <= WIDE else SPLITS_WIDE
     halves, half_variance = _half_distances(real_features, fake_features, splits, rng)
     # var F(N) = a/N + b/N^2. The influence function at the sample sees a/N + 2b/N^2, at half the sample 2a/N + 8b/N^2,
     # so their difference gives b; the extrapolated distance has a/N + (1 + 1/splits) b/N^2.
     second_order = min(max((half_variance - 2 * variance) / 4, 0.0), variance / 2)
-    scores["fid_infinity"] = measured(
-        2 * distance.distance - float(np.mean(halves)),
+    extrapolated = measured(
+        2 * distance.distance - halves,
         stderr=(variance - second_order * (1 - 1 / splits)) ** 0.5,
         error_method="influence",
         better="lower",
-        unreliable=_too_few(dimension, min(counts.values()) // 2),
+        n_real=n_real,
+        n_fake=n_fake,
+        unreliable=_too_few(dimension, smallest // 2),
         params={"splits": splits},
-        details={"half_fid": float(np.mean(halves)), "half_n": min(counts.values()) // 2},
-        **counts,
+        details={"half_fid": halves, "half_n": smallest // 2},
     )
-    return scores
+    return {"fid": plain, "fid_infinity": extrapolated}
 
 
 def _same_width(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    from gandiag.core.errors import InputError
-
     if real.shape[1] != fake.shape[1]:
         raise InputError(f"real features have {real.shape[1]} dimensions and fake ones {fake.shape[1]}")
     return real, fake.to(real.device)
@@ -103,8 +98,8 @@ def _influence_variance(*, real: Tensor, fake: Tensor) -> float:
     return float(on_real.var() / len(real) + on_fake.var() / len(fake))
 
 
-def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> tuple[list[float], float]:
-    """Distances of both halves of each split, and the mean influence variance of the first split's halves."""
+def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Mean distance of the halves of all splits, and the mean influence variance of the first split's halves."""
     distances: list[float] = []
     variances: list[float] = []
     for split in range(splits):
@@ -114,7 +109,7 @@ def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Gene
             distances.append(frechet_distance_of_features(real=half_real, fake=half_fake).distance)
             if split == 0:
                 variances.append(_influence_variance(real=half_real, fake=half_fake))
-    return distances, float(np.mean(variances))
+    return float(np.mean(distances)), float(np.mean(variances))
 
 
 def _too_few(dimension: int, count: int) -> str | None:

@@ -55,7 +55,7 @@ def inception_score(
         reason = f"{count} samples cannot be cut into {splits} splits"
         return {"is": undefined(reason, better="higher", n_real=None, n_fake=count, params=params)}
     if shuffle:
-        order = np.random.RandomState(SHUFFLE_SEED).permutation(count)  # noqa: NPY002 - the peer's own shuffle
+        order = np.random.RandomState(SHUFFLE_SEED).permutation(count)
         logits = logits[torch.from_numpy(order).to(logits.device)]
     scores, variances = [], []
     for split in range(splits):
@@ -90,7 +90,7 @@ def _divergence_from_mean(logits: Tensor) -> Tensor:
     # The joint posterior is a product, so its entropy is the sum of the groups' entropies.
     negative_entropy = -entropy(log_posterior).sum(dim=1)
     mean = torch.zeros(mode_count(logits), dtype=torch.float64, device=logits.device)
-    blocks = [joint_log_posterior(block).exp() for block in log_posterior.split(2048)]
+    blocks = [joint_log_posterior(block).exp() for block in torch.split(log_posterior, 2048)]
     for block in blocks:
         mean += block.sum(dim=0)
     # A class that no sample has any share of adds nothing: 0 log 0 is 0.

@@ -1,9 +1,9 @@
 """Mode coverage: which modes of the reference the samples reach, and how evenly.
 
 For class modes each sample counts for the most likely class of each channel, whatever its confidence, and `mode_kl` is
-KL(fake || uniform) in nats: the protocol of VEEGAN (Srivastava et al., 2017, arXiv 1705.07761) and PacGAN (Lin et al., 2018,
-arXiv 1712.04086). For mixtures a sample counts for the nearest centre if it is of high quality: within 3 standard deviations
-in the plane, and within the radius of equal probability in other dimensions.
+KL(fake || uniform) in nats: the protocol of VEEGAN (Srivastava et al., 2017, arXiv 1705.07761) and PacGAN (Lin et
+al., 2018, arXiv 1712.04086). For mixtures a sample counts for the nearest centre if it is of high quality: within 3
+standard deviations in the plane, and within the radius of equal probability in other dimensions.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def mode_coverage(
         rng: not used; nothing is drawn.
 
     Returns:
-        `modes`: modes with one sample or more, the papers' count; `modes_at_5`: with five or more, robust to errors of the
-        classifier. `mode_kl`: KL(fake || uniform), from ln(K / modes) to ln K, biased upward by about K / 2N.
-        `mode_kl_excess`: what is left of it over the floor, the exact expectation for a perfect generator with this N and the
-        real class frequencies; where the samples reach fewer modes, their own smaller bias takes the place of the floor's.
-        Its expectation is KL(p_fake || uniform) - KL(p_real || uniform) of the populations.
+        `modes`: modes with one sample or more, the papers' count; `modes_at_5`: with five or more, robust to errors
+        of the classifier. `mode_kl`: KL(fake || uniform), from ln(K / modes) to ln K, biased upward by about K / 2N.
+        `mode_kl_excess`: what is left of it over the floor, the exact expectation for a perfect generator with this N
+        and the real class frequencies; where the samples reach fewer modes, their own smaller bias takes the place of
+        the floor's. Its expectation is KL(p_fake || uniform) - KL(p_real || uniform) of the populations.
         `effective_modes`: exp(entropy) = K exp(-KL). `high_quality`: for mixtures, the share of samples near a centre.
 
     Raises:
@@ -100,17 +100,9 @@ def _of_mixture(points: Tensor, modes: MixtureModes) -> dict[str, Score]:
 
 
 def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[str, Any]) -> dict[str, Score]:
-    sides = {"n_real": None, "n_fake": samples}
     counted = int(counts.sum())
     if counted == 0:
-        reason = "there are no samples" if samples == 0 else "no sample is near a mode"
-        scores = {name: undefined(reason, better=SCORES[name], **sides) for name in SCORES if name.startswith("mode_kl")}
-        scores["effective_modes"] = undefined(reason, better="higher", **sides)
-        for name in ("modes", "modes_at_5"):
-            scores[name] = measured(
-                0.0, stderr=0.0, error_method="jackknife", better="higher", details=details, **sides
-            )
-        return {name: scores[name] for name in SCORES if name in scores}
+        return _no_modes("there are no samples" if samples == 0 else "no sample is near a mode", samples, details)
     total = modes.count
     reached = int((counts > 0).sum())
     divergence = histogram.divergence_from_uniform(counts / counted)
@@ -136,7 +128,8 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             limits=(1.0, float(total)),
             params={"total": total, "minimum_count": 1},
             details={**details, "missing": missing, "counts": counts.tolist()},
-            **sides,
+            n_real=None,
+            n_fake=samples,
         ),
         "modes_at_5": measured(
             float((counts >= ROBUST_COUNT).sum()),
@@ -145,7 +138,8 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             better="higher",
             limits=(0.0, float(total)),
             params={"total": total, "minimum_count": ROBUST_COUNT},
-            **sides,
+            n_real=None,
+            n_fake=samples,
         ),
         "mode_kl": measured(
             divergence,
@@ -156,7 +150,8 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             limits=(0.0, math.log(total)),
             params={"direction": "fake || uniform", "log": "natural"},
             details=floor_details,
-            **sides,
+            n_real=None,
+            n_fake=samples,
         ),
         "mode_kl_excess": measured(
             population.divergence - real,
@@ -167,7 +162,8 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             unreliable=sparse,
             params={"direction": "fake || uniform", "log": "natural"},
             details=floor_details,
-            **sides,
+            n_real=None,
+            n_fake=samples,
         ),
         "effective_modes": measured(
             effective,
@@ -177,16 +173,40 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             better="higher",
             limits=(1.0, float(total)),
             params={"total": total},
-            **sides,
+            n_real=None,
+            n_fake=samples,
         ),
+    }
+
+
+def _no_modes(reason: str, samples: int, details: dict[str, Any]) -> dict[str, Score]:
+    """The scores of samples none of which counts for a mode: no modes, and nothing to say of their shares."""
+    none = measured(
+        0.0,
+        stderr=0.0,
+        error_method="jackknife",
+        better="higher",
+        n_real=None,
+        n_fake=samples,
+        details=details,
+    )
+
+    def unknown(name: str) -> Score:
+        return undefined(reason, better=SCORES[name], n_real=None, n_fake=samples)
+
+    return {
+        "modes": none,
+        "modes_at_5": none,
+        "mode_kl": unknown("mode_kl"),
+        "mode_kl_excess": unknown("mode_kl_excess"),
+        "effective_modes": unknown("effective_modes"),
     }
 
 
 def _share(good: int, samples: int, perfect: float) -> Score:
     """Share of high-quality samples with the Wilson interval."""
-    sides: dict[str, Any] = {"better": "higher", "n_real": None, "n_fake": samples}
     if samples == 0:
-        return undefined("there are no samples", **sides)
+        return undefined("there are no samples", better="higher", n_real=None, n_fake=0)
     share, z = good / samples, NORMAL_95
     centre = (share + z**2 / (2 * samples)) / (1 + z**2 / samples)
     reach = z / (1 + z**2 / samples) * math.sqrt(share * (1 - share) / samples + z**2 / (4 * samples**2))
@@ -197,8 +217,10 @@ def _share(good: int, samples: int, perfect: float) -> Score:
         stderr=reach / z,
         ci95=(max(centre - reach, 0.0), min(centre + reach, 1.0)),
         error_method="Wilson",
+        better="higher",
+        n_real=None,
+        n_fake=samples,
         details={"perfect": perfect},
-        **sides,
     )
 
 

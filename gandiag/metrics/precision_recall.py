@@ -1,9 +1,9 @@
 """Precision, recall, density and coverage: how much of each side lies where the other side is.
 
-A sample is inside a set if it is within the k-th neighbour distance of one of its members. `precision` is the share of fakes
-inside the real set, `recall` the share of reals inside the fake set, k = 3 (Kynkaanniemi et al., 2019, arXiv 1904.06991).
-`density` counts for each fake the real balls that hold it, over k; `coverage` is the share of real balls that hold a fake,
-k = 5 (Naeem et al., 2020, arXiv 2002.09797). A distance equal to the radius counts as inside.
+A sample is inside a set if it is within the k-th neighbour distance of one of its members. `precision` is the share
+of fakes inside the real set, `recall` the share of reals inside the fake set, k = 3 (Kynkaanniemi et al., 2019, arXiv
+1904.06991). `density` counts for each fake the real balls that hold it, over k; `coverage` is the share of real balls
+that hold a fake, k = 5 (Naeem et al., 2020, arXiv 2002.09797). A distance equal to the radius counts as inside.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from gandiag.core import seeds
 from gandiag.core.errors import InputError
 from gandiag.core.score import Better, Score, measured, undefined
 from gandiag.metrics._metric import Metric
+from gandiag.statistics.balls import count_in_balls
 from gandiag.statistics.feature_bank import FeatureBank, features_of
 from gandiag.statistics.half_sampling import random_halves
-from gandiag.statistics.balls import count_in_balls
 from gandiag.statistics.neighbours import centred_pair
 
 ALIASES = ("pr", "prdc")
@@ -55,27 +55,31 @@ def precision_recall(
         halves: random halves of both sides whose spread is the standard error; 0 for no error bars.
 
     Returns:
-        `precision`, `recall`, `coverage` from 0 to 1 and `density` from 0 upward, which is about 1 for equal distributions.
-        All depend on the number of samples; the intervals are for their expectation at these numbers.
+        `precision`, `recall`, `coverage` from 0 to 1 and `density` from 0 upward, which is about 1 for equal
+        distributions. All depend on the number of samples; the intervals are for their expectation at these numbers.
 
     Raises:
         InputError: a side holds no features, or values that are not finite, or the dimensions differ.
     """
     real_features, fake_features = features_of(real), features_of(fake).to(features_of(real).device)
     if real_features.shape[1] != fake_features.shape[1]:
-        raise InputError(f"real features have {real_features.shape[1]} dimensions and fake ones {fake_features.shape[1]}")
-    counts = {"n_real": len(real_features), "n_fake": len(fake_features)}
-    smallest, k = min(counts.values()), max(k_precision, k_coverage)
+        raise InputError(
+            f"real features have {real_features.shape[1]} dimensions and fake ones {fake_features.shape[1]}"
+        )
+    n_real, n_fake = len(real_features), len(fake_features)
+    smallest, k = min(n_real, n_fake), max(k_precision, k_coverage)
     if smallest <= k:
         reason = f"{smallest} samples have no {k}-th neighbour; {k + 1} or more a side"
         return {
-            name: undefined(reason, better=better, params=_params(name, k_precision, k_coverage), **counts)
+            name: undefined(
+                reason, better=better, n_real=n_real, n_fake=n_fake, params=_params(name, k_precision, k_coverage)
+            )
             for name, better in SCORES.items()
         }
     half_count = halves if smallest // 2 > k else 0
     rng = rng or seeds.generator(0, "precision_recall")
     points_real, points_fake = centred_pair(real=real_features, fake=fake_features)
-    in_real, in_fake = (random_halves(count, half_count, rng).to(points_real.device) for count in counts.values())
+    in_real, in_fake = (random_halves(count, half_count, rng).to(points_real.device) for count in (n_real, n_fake))
     ranks = (k_precision, k_coverage)
     around_real = count_in_balls(points_real, points_fake, ranks, in_real, in_fake)
     around_fake = count_in_balls(points_fake, points_real, (k_precision,), in_fake, in_real)
@@ -92,10 +96,11 @@ def precision_recall(
             stderr=float(value[1:].std()) if half_count else None,
             error_method=method,
             better=SCORES[name],
+            n_real=n_real,
+            n_fake=n_fake,
             limits=(0.0, math.inf if name == "density" else 1.0),
             params=_params(name, k_precision, k_coverage),
             details={"halves": half_count},
-            **counts,
         )
         for name, value in values.items()
     }

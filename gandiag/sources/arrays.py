@@ -50,7 +50,7 @@ def tensor_source(values: Tensor, name: str = "tensor", *, path: str | None = No
     # Files may be sorted by class: a fixed shuffle makes every prefix a fair sample.
     samples = samples[torch.from_numpy(seeds.generator(0, "order").permutation(len(samples)))].contiguous()
     digest = hashlib.sha256(repr((tuple(samples.shape), str(samples.dtype))).encode())
-    digest.update(samples.numpy())
+    digest.update(samples.numpy().tobytes())
     info = SourceInfo(
         name=name,
         kind="array",

@@ -1,4 +1,4 @@
-"""gandiag's checkpoint file (`gandiag.checkpoint/1`): plain values and tensors, written whole, loaded without unpickling."""
+"""gandiag's checkpoint file (`gandiag.checkpoint/1`): plain values and tensors, loaded without running any code."""
 
 from __future__ import annotations
 
@@ -113,7 +113,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a checkpoint; no code in the file can run, since only plain values and tensors are accepted.
 
     Raises:
-        InputError: there is no such file, it is damaged, holds code, or is no gandiag checkpoint; the message says which.
+        InputError: there is no such file, it is damaged, holds code, or is no gandiag checkpoint; the message says
+            which.
     """
     file = Path(path)
     name = shown(file)
@@ -148,7 +149,9 @@ def _load_plain(file: Path, name: str) -> object:
         except pickle.UnpicklingError as error:
             if "Unsupported" in str(error) or "GLOBAL" in str(error) or "allowlist" in str(error):
                 message = f"{name} is refused: it holds pickled code or objects beside tensors and plain values"
-                raise InputError(f"{message}; export the state dict and write it with gandiag.save_checkpoint") from error
+                raise InputError(
+                    f"{message}; export the state dict and write it with gandiag.save_checkpoint"
+                ) from error
             raise InputError(f"{name} is no checkpoint of PyTorch, or a damaged one; copy it again") from error
         except (RuntimeError, EOFError, KeyError, IndexError, AttributeError, TypeError, AssertionError) as error:
             if "TorchScript" in str(error):

@@ -49,7 +49,9 @@ def folder_source(path: str | os.PathLike[str]) -> FolderSource:
     images = [file for file in found if file.suffix.lower() in SUFFIXES]
     if not images:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise InputError(f"the folder {shown(root)} holds no images ({kinds}); give a checkpoint or a folder with images")
+        raise InputError(
+            f"the folder {shown(root)} holds no images ({kinds}); give a checkpoint or a folder with images"
+        )
 
     def order(file: Path) -> bytes:
         return hashlib.sha256(os.fsencode(file.relative_to(root).as_posix())).digest()

@@ -234,7 +234,7 @@ def _own_randomness(device: torch.device, seed: int) -> Iterator[None]:
     """Noise that a network draws inside itself repeats from run to run, and leaves the caller's generators alone."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if devices:
             torch.cuda.manual_seed(seed)
         yield

@@ -1,7 +1,8 @@
-"""Which points lie in the nearest-neighbour balls of others: for all points, and for random halves of both sides at once.
+"""Which points lie in the nearest-neighbour balls of others, for all points and for random halves at once.
 
-The neighbour lists of the full run serve every half: a ball's radius in a half is the first distance of the list at which
-the k-th member of the half is reached. It is never smaller than the full radius, so pairs within that need no second look.
+The neighbour lists of the full run serve every half: a ball's radius in a half is the first distance of the list at
+which the k-th member of the half is reached. It is never smaller than the full radius, so pairs within that need no
+second look.
 """
 
 from __future__ import annotations

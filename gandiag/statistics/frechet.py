@@ -34,7 +34,7 @@ def frechet_distance(*, real: Moments, fake: Moments) -> Frechet:
 
 
 def frechet_distance_of_features(*, real: Tensor, fake: Tensor) -> Frechet:
-    """The same from features (n, d); with fewer samples than dimensions from the nuclear norm of the centred rows,
+    """The same from features (n, d); with fewer samples than dimensions from the nuclear norm of the centred rows.
 
     `tr (S_r S_f)^1/2 = ||X_r X_f'||_* / sqrt((n_r - 1)(n_f - 1))`, which is exact and needs no (d, d) matrix.
     """
@@ -54,8 +54,8 @@ def frechet_distance_of_features(*, real: Tensor, fake: Tensor) -> Frechet:
 def frechet_influence(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Influence of each real and each fake sample on their Frechet distance: two float64 tensors, (n_r,) and (n_f,).
 
-    `phi_f(x) = 2 (mu_f - mu_r)'(x - mu_f) + (x - mu_f)'(I - T)(x - mu_f) - tr((I - T) S_f)` with `T` the optimal map from
-    the fake to the real Gaussian, and likewise for the real side with the inverse map. The mean of each is 0 and
+    `phi_f(x) = 2 (mu_f - mu_r)'(x - mu_f) + (x - mu_f)'(I - T)(x - mu_f) - tr((I - T) S_f)` with `T` the optimal map
+    from the fake to the real Gaussian, and likewise for the real side with the inverse map. The mean of each is 0 and
     `var(phi_f) / n_f + var(phi_r) / n_r` is the variance of the distance to first order.
     """
     real_moments, fake_moments = moments(real), moments(fake)

@@ -1,7 +1,8 @@
 """Half-sampling without replacement: the spread among random halves is the standard error of the whole.
 
-A half of n without replacement differs from the whole by a variance of (2 - 1) V / n, where V / n is the variance of the
-whole itself (Politis, Romano and Wolf, "Subsampling", 1999). Nothing is drawn twice, so neighbours stay neighbours.
+A half of n without replacement differs from the whole by a variance of (2 - 1) V / n, where V / n is the variance of
+the whole itself (Politis, Romano and Wolf, "Subsampling", 1999). Nothing is drawn twice, so neighbours stay
+neighbours.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ class Sampled:
 def sampled_divergence(samples: int, probabilities: Shares) -> Sampled:
     """What N samples drawn from the `probabilities` of K modes show of their divergence from uniform.
 
-    The mean is exact: `E KL = ln K + sum_i E[g(n_i)]`, `g(n) = (n / N) ln(n / N)` and `n_i ~ Bin(N, p_i)`. The deviation takes
+    The mean is exact: `E KL = ln K + sum_i E[g(n_i)]`, `g(n) = (n / N) ln(n / N)` and `n_i ~ Bin(N, p_i)`. The
+    deviation takes
     the counts as independent Poisson numbers given their sum: `sum_i Var g(n_i) - (sum_i Cov(g(n_i), n_i))^2 / N`.
     """
     mean, variance, covariance = math.log(len(probabilities)), 0.0, 0.0
@@ -90,10 +91,11 @@ class Population:
 def population_divergence(counts: Counts, expected: Shares) -> Population:
     """The population's divergence from uniform.
 
-    The bias is the exact one of a population with the `expected` shares, less 1 / 2N for each mode of it that was not reached
-    (Miller, 1955). The variance is `S / N + (m - 1) / 2N^2` for m modes, with S the variance of ln p, freed from the
-    `(m - 1) / N` that noise alone gives it. Near uniform S falls with the divergence itself (S = 2 KL), so the interval holds
-    the divergences t that lie within 1.96 of their own standard errors from the estimate, as Wilson's does for shares.
+    The bias is the exact one of a population with the `expected` shares, less 1 / 2N for each mode of it that was not
+    reached (Miller, 1955). The variance is `S / N + (m - 1) / 2N^2` for m modes, with S the variance of ln p, freed
+    from the `(m - 1) / N` that noise alone gives it. Near uniform S falls with the divergence itself (S = 2 KL), so
+    the interval holds the divergences t that lie within 1.96 of their own standard errors from the estimate, as
+    Wilson's does for shares.
     """
     samples, modes = int(counts.sum()), int((counts > 0).sum())
     reachable = float((1 - (1 - expected) ** samples).sum())

@@ -41,7 +41,7 @@ class Moments:
 
 def moments(features: Tensor) -> Moments:
     """Moments of features (n, d) of any floating type, on their own device; the mean and sums are in float64."""
-    return merge(_chunk_moments(chunk.double()) for chunk in features.split(CHUNK))
+    return merge(_chunk_moments(chunk.double()) for chunk in torch.split(features, CHUNK))
 
 
 def merge(parts: Iterable[Moments]) -> Moments:

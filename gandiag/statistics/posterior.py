@@ -13,7 +13,9 @@ def mode_count(logits: Tensor) -> int:
 
 def entropy(log_posterior: Tensor) -> Tensor:
     """Entropy in nats over the last dimension; certain posteriors give 0, never NaN."""
-    return -torch.special.xlogy(log_posterior.exp(), log_posterior.exp()).sum(dim=-1)
+    posterior = log_posterior.exp()
+    terms: Tensor = torch.special.xlogy(posterior, posterior)
+    return -terms.sum(dim=-1)
 
 
 def joint_log_posterior(log_posterior: Tensor) -> Tensor:

@@ -1,0 +1,54 @@
+"""Parts of the reference models by name: one file is one part, and its stem is its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from gandiag import UnknownNameError
+
+HOME = Path(__file__).parent
+
+
+def part(package: str, kind: str, name: str) -> ModuleType:
+    """The module of one part, such as `part("losses", "loss", "relativistic")`.
+
+    Raises:
+        UnknownNameError: the package has no such part.
+    """
+    folder = HOME.joinpath(*package.split("."))
+    known = [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_")]
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return importlib.import_module(f"reference_models.{package}.{name}")
+
+
+def tables(folder: str) -> dict[str, Path]:
+    """The TOML files of a folder of this package, by stem."""
+    return {path.stem: path for path in sorted((HOME / folder).glob("*.toml"))}
+
+
+def table(folder: str, kind: str, name: str) -> Path:
+    """One TOML file of a folder; `-` and `_` are the same in its name.
+
+    Raises:
+        UnknownNameError: the folder has no such file.
+    """
+    known = tables(folder)
+    return known[resolve(kind, name, known)]
+
+
+def resolve(kind: str, name: str, known: Iterable[str]) -> str:
+    """The known name that `name` stands for, whichever of `-` and `_` it is written with.
+
+    Raises:
+        UnknownNameError: none does.
+    """
+    names = {entry.replace("-", "_"): entry for entry in known}
+    try:
+        return names[name.lower().replace("-", "_")]
+    except KeyError:
+        raise UnknownNameError(kind, name, names.values()) from None

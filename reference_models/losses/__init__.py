@@ -1,0 +1,1 @@
+"""Adversarial losses: one a file, whose stem is its name in recipes."""

@@ -1,0 +1,1 @@
+"""The networks of the reference models, one a file."""

@@ -1,0 +1,1 @@
+"""Discriminators: one a file, whose stem is its name in recipes."""

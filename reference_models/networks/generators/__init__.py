@@ -1,0 +1,1 @@
+"""Generators: one a file, whose stem is its registered name."""

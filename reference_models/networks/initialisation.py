@@ -1,0 +1,19 @@
+"""How the weights of a network begin."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def normal(network: nn.Module, deviation: float = 0.02) -> None:
+    """Draw convolutions and linear maps from N(0, deviation) and the scales of batch norm from N(1, deviation).
+
+    Source: DCGAN, arXiv:1511.06434, section 3.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, deviation)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, deviation)

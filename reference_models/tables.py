@@ -1,0 +1,112 @@
+"""Reading TOML tables key by key, so that a wrong type or an unknown key is told where it stands."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gandiag import UnknownNameError, UsageError
+
+
+class Table:
+    """One table, from which keys are taken; `close` refuses what nobody took.
+
+    Args:
+        values: the table.
+        where: what to call it in messages, such as `recipe dcgan, [generator]`.
+    """
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        self.where = where
+        self._values = values
+        self._taken: set[str] = set()
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """The text under a key."""
+        value = self._take(key, default)
+        return value if isinstance(value, str) else self._refuse(key, value, "a text")
+
+    def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
+        """The whole number of at least `least` under a key."""
+        value = self._take(key, default)
+        fine = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        return int(value) if fine else self._refuse(key, value, f"a whole number of at least {least}")
+
+    def number(self, key: str, default: float | None = None, low: float = 0.0, high: float = math.inf) -> float:
+        """The finite number from `low` to `high` under a key."""
+        value = self._take(key, default)
+        fine = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        return float(value) if fine and math.isfinite(value) else self._refuse(key, value, f"a number {bounds}")
+
+    def pair(self, key: str, default: tuple[float, float]) -> tuple[float, float]:
+        """The two numbers in [0, 1) under a key."""
+        value = self._take(key, list(default))
+        fine = isinstance(value, list) and len(value) == 2
+        if not fine or not all(isinstance(each, int | float) and 0 <= each < 1 for each in value):
+            self._refuse(key, value, "two numbers from 0 to below 1")
+        return float(value[0]), float(value[1])
+
+    def table(self, key: str) -> Table:
+        """The table under a key; an empty one where there is none."""
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            self._refuse(key, value, "a table")
+        return Table(value, f"{self.where}, [{key}]")
+
+    def tables(self) -> dict[str, Table]:
+        """All keys of a table of tables."""
+        return {key: self.table(key) for key in self._values}
+
+    def plain(self) -> dict[str, Any]:
+        """The table as it is, with whatever keys it has."""
+        self._taken.update(self._values)
+        return dict(self._values)
+
+    def close(self) -> None:
+        """Refuse keys that nobody took.
+
+        Raises:
+            UnknownNameError: there is one; the message offers the nearest that exists.
+        """
+        for key in self._values:
+            if key not in self._taken:
+                raise UnknownNameError(f"key in {self.where}:", key, self._taken)
+
+    def _take(self, key: str, default: object) -> Any:
+        self._taken.add(key)
+        value = self._values.get(key, default)
+        if value is None:
+            others = [other for other in self._values if other not in self._taken]
+            misspelt = difflib.get_close_matches(key, others, n=1)
+            remedy = f"add it, or correct {misspelt[0]!r}" if misspelt else "add it"
+            raise UsageError(f"{self.where}: {key} is missing; {remedy}")
+        return value
+
+    def _refuse(self, key: str, value: object, expected: str) -> Any:
+        raise UsageError(f"{self.where}: {key} is {value!r}, expected {expected}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        UsageError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}; correct it") from error
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `overrides` in place of its values, table by table."""
+    merged = dict(base)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

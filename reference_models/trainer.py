@@ -1,0 +1,90 @@
+"""The trainer that gandiag finds through the entry-point group `gandiag.trainers`; it loads torch only to train."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gandiag
+from gandiag import TrainingProgress, TrainingRequest, UsageError
+from reference_models.recipe import load_recipe, summaries
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ReferenceTrainer:
+    """Trains the recipes of this package."""
+
+    def recipes(self) -> Mapping[str, str]:
+        """Recipe names with one line on each."""
+        return summaries("recipes")
+
+    def faults(self) -> Mapping[str, str]:
+        """Fault names with one line on each."""
+        return summaries("faults")
+
+    def train(self, request: TrainingRequest, report: Callable[[TrainingProgress], None]) -> Path:
+        """Train to the end, or go on to it, and return the path of the checkpoint.
+
+        A resumed run takes its dataset and number of steps from the folder unless the request says otherwise.
+
+        Raises:
+            UsageError: the request is for something that does not exist or does not fit the run folder.
+            InputError: a file is damaged or cannot be written.
+            TrainingError: a loss or a weight is not finite.
+        """
+        from reference_models.training.folder import FORMAT, Folder, check_same, previous_run
+        from reference_models.training.loop import Run, train
+
+        if request.steps is not None and request.steps < 1:
+            raise UsageError(f"--steps is {request.steps}, expected at least 1")
+        default = load_recipe(request.recipe, request.dataset, request.fault)
+        device = _device(request.device)
+        folder = Folder(Path(request.out))
+        before = previous_run(folder, request.resume) or {}
+        wanted = request.dataset or before.get("dataset") or default.dataset
+        data = gandiag.load_dataset(wanted, seed=request.seed, root=request.data_root, download=request.download)
+        dataset = data.info.dataset or data.info.name
+        recipe = load_recipe(request.recipe, dataset, request.fault)
+        steps = request.steps or before.get("steps") or recipe.steps
+        origin = {
+            "dataset_sha256": data.info.sha256,
+            "seed": request.seed,
+            "fault": request.fault,
+            "device": str(device),
+            "command": request.command,
+            "versions": _versions(),
+        }
+        config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
+        if request.resume:
+            check_same(before, config, folder)
+        run = Run(recipe, data, dataset, steps, request.seed, device, folder, origin)
+        return train(run, report, config, request.resume)
+
+
+TRAINER = ReferenceTrainer()
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"--device is {name!r}, expected cpu, cuda or cuda:0") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+    return device
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "gandiag": gandiag.__version__,
+        "torch": importlib.metadata.version("torch"),
+        "python": platform.python_version(),
+    }

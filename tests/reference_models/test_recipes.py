@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import gandiag
+from gandiag import UnknownNameError, UsageError
+from reference_models.recipe import load_recipe, read_recipe
+from reference_models.tables import merge
+from reference_models.trainer import TRAINER
+
+PLAIN = """
+summary = "s"
+dataset = "mnist"
+loss = "non_saturating"
+batch_size = 8
+steps = 10
+latent = { dim = 4 }
+generator = { network = "mlp", config = { hidden = [3] }, optimizer = { learning_rate = 1e-3 } }
+discriminator = { network = "mlp", optimizer = { learning_rate = 1e-3 } }
+penalties = { r1 = { weight = 2 } }
+
+[datasets.ring8]
+batch_size = 16
+generator = { optimizer = { learning_rate = 0.5 } }
+"""
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_overrides_replace_what_they_name_and_leave_the_rest(tmp_path):
+    file = write(tmp_path / "own.toml", PLAIN)
+    fault = write(tmp_path / "ill.toml", 'summary = "ill"\nbatch_size = 99\npenalties = { r1 = { weight = 0.0 } }\n')
+    plain, ring, ill = read_recipe(file), read_recipe(file, "ring8"), read_recipe(file, "ring8", fault)
+    assert (plain.name, plain.batch_size, plain.generator.optimizer.learning_rate) == ("own", 8, 1e-3)
+    assert (ring.batch_size, ring.generator.optimizer.learning_rate) == (16, 0.5)
+    assert ring.generator.config == {"hidden": [3]}
+    assert ring.discriminator == plain.discriminator
+    assert [each.name for each in ring.penalties] == ["r1"]
+    assert (ill.batch_size, ill.penalties, ill.summary) == (99, (), "s")
+
+
+def test_merge_changes_neither_of_its_arguments():
+    base, over = {"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 3}, "d": [2]}
+    assert merge(base, over) == {"a": {"b": 3, "c": 2}, "d": [2]}
+    assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("batch_size = 8", "batchsize = 8", "batch_size is missing; add it, or correct 'batchsize'"),
+        ("learning_rate = 1e-3", "lerning_rate = 1e-3", "add it, or correct 'lerning_rate'"),
+        ("weight = 2", "wieght = 2", "correct 'wieght'"),
+        ("steps = 10", "steps = 10\nema_decay = 0.9\nsave_evry = 3", "unknown key in recipe own: 'ema_decay'"),
+        ("steps = 10", "steps = 10\nsave_evry = 3", "did you mean 'save_every'"),
+        ("steps = 10", 'steps = "10"', "steps is '10', expected a whole number of at least 1"),
+        ("steps = 10", "steps = true", "steps is True"),
+        ("steps = 10", "steps = 0", "steps is 0"),
+        ("weight = 2", "weight = -1", "weight is -1, expected a number of at least 0"),
+        ("weight = 2", "weight = nan", "weight is nan"),
+        ("dim = 4", 'dim = 4, distribution = "cauchy"', "expected 'normal' or 'uniform'"),
+        ("latent = { dim = 4 }", "latent = 4", "latent is 4, expected a table"),
+        ('loss = "non_saturating"', "", "loss is missing"),
+        ("learning_rate = 1e-3 }", "learning_rate = 1e-3, betas = [0.5] }", "betas is .0.5., expected two numbers"),
+        ("steps = 10", "steps = 10\nema = 1.0", "ema is 1.0"),
+        ("steps = 10", "steps = ", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_recipe_is_told_with_its_name(tmp_path, old, new, told):
+    assert old in PLAIN
+    with pytest.raises(UsageError, match=told) as caught:
+        read_recipe(write(tmp_path / "own.toml", PLAIN.replace(old, new, 1)))
+    assert "own" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_are_told_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'dcgan'"):
+        load_recipe("dcgann")
+    with pytest.raises(UnknownNameError, match="did you mean 'many_generator_steps'"):
+        load_recipe("dcgan", fault="many_generator_step")
+
+
+@pytest.mark.parametrize("name", TRAINER.recipes())
+@pytest.mark.parametrize("fault", [None, *TRAINER.faults()])
+@pytest.mark.parametrize("dataset", [None, "mnist", "stacked-mnist", "ring8", "grid25"])
+def test_every_shipped_recipe_is_valid_with_every_fault(name, fault, dataset):
+    recipe = load_recipe(name, dataset, fault)
+    assert recipe.name == name
+    assert fault is None or recipe != load_recipe(name, dataset)
+
+
+def test_summaries_are_one_line_each():
+    summaries = [*TRAINER.recipes().values(), *TRAINER.faults().values()]
+    assert all(summary and "\n" not in summary for summary in summaries)
+    assert {"dcgan", "vanilla"} <= set(TRAINER.recipes())
+
+
+def test_listing_loads_no_torch():
+    program = (
+        "import sys, reference_models.networks.generators; from reference_models.trainer import TRAINER;"
+        "TRAINER.recipes(); TRAINER.faults(); assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_only_the_public_face_of_gandiag_is_used():
+    import ast
+    from pathlib import Path
+
+    import reference_models
+
+    for file in Path(reference_models.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert not (node.module or "").startswith("gandiag."), file
+                if node.module == "gandiag":
+                    assert {alias.name for alias in node.names} <= set(gandiag.__all__), file
+            if isinstance(node, ast.Import):
+                assert all(not alias.name.startswith("gandiag.") for alias in node.names), file
