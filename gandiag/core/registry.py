@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,21 +97,29 @@ class Registry(Generic[T]):
             else:
                 found.extend(self._modules(point.module))
         entries: dict[str, Entry] = {}
+        owners: dict[str, Entry] = {}
         for entry in found:
-            other = entries.setdefault(entry.name, entry)
-            if (other.module, other.attribute) != (entry.module, entry.attribute):
-                message = f"two {self.kind}s are called {entry.name!r}: in {other.module} and in {entry.module}"
-                raise InternalError(message)
+            for name in (entry.name, *map(self._written, entry.aliases)):
+                other = owners.setdefault(name, entry)
+                if (other.module, other.attribute) != (entry.module, entry.attribute):
+                    message = f"two {self.kind}s are called {name!r}: in {other.module} and in {entry.module}"
+                    raise InternalError(message)
+            entries[entry.name] = entry
         return entries
 
     def _modules(self, package: str) -> list[Entry]:
         found = []
-        for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        try:
+            path = importlib.import_module(package).__path__
+        except Exception as error:  # a package of somebody else's may fail in any way
+            warnings.warn(f"the {self.kind}s of {package} are left out: {error}", stacklevel=2)
+            return []
+        for module in pkgutil.iter_modules(path):
             if module.name.startswith("_"):
                 continue
-            path = f"{package}.{module.name}"
-            summary, aliases = _described(path)
-            found.append(Entry(self._written(module.name), aliases, summary, path, self._attribute))
+            name = f"{package}.{module.name}"
+            summary, aliases = _described(name)
+            found.append(Entry(self._written(module.name), aliases, summary, name, self._attribute))
         return found
 
 
@@ -118,11 +127,14 @@ def _described(module: str) -> tuple[str, tuple[str, ...]]:
     """First line of the docstring and the literal `ALIASES` of a module, without running it."""
     try:
         specification = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    except (ImportError, AttributeError, ValueError):
         return "", ()
     if specification is None or not specification.origin or not specification.origin.endswith(".py"):
         return "", ()
-    tree = ast.parse(Path(specification.origin).read_text(encoding="utf-8"))
+    try:
+        tree = ast.parse(Path(specification.origin).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return "", ()
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "ALIASES" for t in node.targets):

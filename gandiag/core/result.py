@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gandiag.core.errors import InputError, shown
+from gandiag.core.errors import InputError, InternalError, shown
 from gandiag.core.files import atomic_write
 from gandiag.core.score import Score
 
@@ -72,8 +72,10 @@ class Result:
                 raise ValueError(f"its schema is {shown(schema)}, not {SCHEMA!r}")
             scores = {name: _score(values) for name, values in document.pop("scores").items()}
             return Result(scores=scores, warnings=tuple(document.pop("warnings", ())), **document)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except InternalError as error:
             raise InputError(f"not a Result of gandiag: {error}") from error
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise InputError(f"not a Result of gandiag: {type(error).__name__}: {error}") from error
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gandiag.core.errors import InternalError
 
@@ -51,6 +51,8 @@ class Score:
         numbers = [self.value, self.stderr, *(self.ci95 or ())]
         if not all(number is None or math.isfinite(number) for number in numbers):
             raise InternalError(f"a score must be finite or undefined, not {numbers}")
+        if self.status not in get_args(Status) or self.better not in (None, *get_args(Better)):
+            raise InternalError(f"a score cannot be {self.status!r} with {self.better!r} better")
         if (self.value is None) != (self.status == "undefined"):
             raise InternalError(f"a score without a value must be undefined, not {self.status}")
 

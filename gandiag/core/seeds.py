@@ -30,7 +30,7 @@ def uniform(seed: int, stream: str, start: int, stop: int, width: int) -> npt.ND
 
     def draw(block: int) -> npt.NDArray[np.float64]:
         bits = np.random.Philox(key=_key(seed, stream, block)).random_raw(BLOCK * width)
-        return ((bits >> np.uint64(11)).astype(np.float64) + 0.5).reshape(BLOCK, width) * 2.0**-53
+        return ((bits >> np.uint64(12)).astype(np.float64) + 0.5).reshape(BLOCK, width) * 2.0**-52
 
     return _blocks(draw, start, stop, width)
 

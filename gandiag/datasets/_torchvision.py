@@ -27,7 +27,7 @@ def published_arrays(name: str, reader: Callable[..., Any], options: DatasetOpti
         raise MissingDataError(f"{message}, and add --download to fetch it into that folder")
     try:
         dataset = reader(root=str(options.root), train=options.split == "train", download=options.download)
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
+    except (AssertionError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         message = f"{name} cannot be read from {str(options.root)!r}: {reason}"
         raise MissingDataError(f"{message}; add --download to fetch it, or point --data-root to where it is") from error

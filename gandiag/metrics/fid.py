@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gandiag.core import seeds
@@ -100,11 +101,13 @@ def _influence_variance(*, real: Tensor, fake: Tensor) -> float:
 
 def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> tuple[float, float]:
     """Mean distance of the halves of all splits, and the mean influence variance of the first split's halves."""
+    copies = torch.equal(real, fake)
     distances: list[float] = []
     variances: list[float] = []
     for split in range(splits):
         in_real = random_halves(len(real), 1, rng)[0].to(real.device)
-        in_fake = random_halves(len(fake), 1, rng)[0].to(fake.device)
+        # Copies of the same samples are halved alike, or their halves would differ where they do not.
+        in_fake = in_real if copies else random_halves(len(fake), 1, rng)[0].to(fake.device)
         for half_real, half_fake in ((real[in_real], fake[in_fake]), (real[~in_real], fake[~in_fake])):
             distances.append(frechet_distance_of_features(real=half_real, fake=half_fake).distance)
             if split == 0:

@@ -100,106 +100,84 @@ def _of_mixture(points: Tensor, modes: MixtureModes) -> dict[str, Score]:
 
 
 def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[str, Any]) -> dict[str, Score]:
-    counted = int(counts.sum())
+    counted, reached, total = int(counts.sum()), int((counts > 0).sum()), modes.count
+    params: dict[str, dict[str, Any]] = {
+        "modes": {"total": total, "minimum_count": 1},
+        "modes_at_5": {"total": total, "minimum_count": ROBUST_COUNT},
+        "mode_kl": {"direction": "fake || uniform", "log": "natural"},
+        "mode_kl_excess": {"direction": "fake || uniform", "log": "natural"},
+        "effective_modes": {"total": total},
+    }
+
+    def unknown(name: str, reason: str) -> Score:
+        return undefined(reason, better=SCORES[name], n_real=None, n_fake=samples, params=params[name])
+
+    if samples == 0:
+        return {name: unknown(name, "there are no samples") for name in params}
+    sparse = None
+    if counted < SPARSE * reached:
+        sparse = f"{counted} samples are fewer than {SPARSE} for each of {reached} modes, and more modes may be found"
+
+    def count(name: str, at_least: int, shown: dict[str, Any]) -> Score:
+        return measured(
+            float((counts >= at_least).sum()),
+            stderr=histogram.count_stderr(counts, at_least) if counted else 0.0,
+            error_method="jackknife",
+            better="higher",
+            n_real=None,
+            n_fake=samples,
+            limits=(0.0, float(total)),
+            unreliable=sparse,
+            params=params[name],
+            details=shown,
+        )
+
+    missing = [modes.name(int(index)) for index in np.flatnonzero(counts == 0)]
+    scores = {
+        "modes": count("modes", 1, {**details, "missing": missing, "counts": counts.tolist()}),
+        "modes_at_5": count("modes_at_5", ROBUST_COUNT, {}),
+    }
     if counted == 0:
-        return _no_modes("there are no samples" if samples == 0 else "no sample is near a mode", samples, details)
-    total = modes.count
-    reached = int((counts > 0).sum())
+        reason = "no sample is near a mode"
+        return scores | {name: unknown(name, reason) for name in params if name not in scores}
     divergence = histogram.divergence_from_uniform(counts / counted)
     histogram.check_divergence(divergence, counts)
     probabilities = modes.probabilities()
     floor = histogram.sampled_divergence(counted, probabilities)
     population = histogram.population_divergence(counts, probabilities)
-    stderr = population.stderr
     real = histogram.divergence_from_uniform(probabilities)
     below, above = (end - population.divergence for end in population.ci95)
-    floor_details = {"floor": floor.mean, "floor_deviation": floor.deviation}
-    sparse = None
-    if counted < SPARSE * reached:
-        sparse = f"{counted} samples are fewer than {SPARSE} for each of {reached} modes: the bias cannot be told well"
-    missing = [modes.name(int(index)) for index in np.flatnonzero(counts == 0)]
     effective = total * math.exp(-divergence)
-    return {
-        "modes": measured(
-            float(reached),
-            stderr=histogram.count_stderr(counts, 1),
-            error_method="jackknife",
-            better="higher",
-            limits=(1.0, float(total)),
-            params={"total": total, "minimum_count": 1},
-            details={**details, "missing": missing, "counts": counts.tolist()},
-            n_real=None,
-            n_fake=samples,
-        ),
-        "modes_at_5": measured(
-            float((counts >= ROBUST_COUNT).sum()),
-            stderr=histogram.count_stderr(counts, ROBUST_COUNT),
-            error_method="jackknife",
-            better="higher",
-            limits=(0.0, float(total)),
-            params={"total": total, "minimum_count": ROBUST_COUNT},
-            n_real=None,
-            n_fake=samples,
-        ),
-        "mode_kl": measured(
-            divergence,
-            stderr=stderr,
-            interval=(divergence + below, divergence + above),
+
+    def divergent(name: str, value: float, limits: tuple[float, float], unreliable: str | None) -> Score:
+        return measured(
+            value,
+            stderr=population.stderr,
             error_method="influence",
             better="lower",
-            limits=(0.0, math.log(total)),
-            params={"direction": "fake || uniform", "log": "natural"},
-            details=floor_details,
             n_real=None,
             n_fake=samples,
-        ),
-        "mode_kl_excess": measured(
-            population.divergence - real,
-            stderr=stderr,
-            interval=(population.ci95[0] - real, population.ci95[1] - real),
-            error_method="influence",
-            better="lower",
-            unreliable=sparse,
-            params={"direction": "fake || uniform", "log": "natural"},
-            details=floor_details,
-            n_real=None,
-            n_fake=samples,
-        ),
+            limits=limits,
+            interval=(value + below, value + above),
+            unreliable=unreliable,
+            params=params[name],
+            details={"floor": floor.mean, "floor_deviation": floor.deviation},
+        )
+
+    return scores | {
+        "mode_kl": divergent("mode_kl", divergence, (0.0, math.log(total)), None),
+        "mode_kl_excess": divergent("mode_kl_excess", population.divergence - real, (-math.inf, math.inf), sparse),
         "effective_modes": measured(
             effective,
-            stderr=effective * stderr,
-            interval=(effective * math.exp(-above), effective * math.exp(-below)),
+            stderr=effective * population.stderr,
             error_method="influence",
             better="higher",
-            limits=(1.0, float(total)),
-            params={"total": total},
             n_real=None,
             n_fake=samples,
+            limits=(1.0, float(total)),
+            interval=(effective * math.exp(-above), effective * math.exp(-below)),
+            params=params["effective_modes"],
         ),
-    }
-
-
-def _no_modes(reason: str, samples: int, details: dict[str, Any]) -> dict[str, Score]:
-    """The scores of samples none of which counts for a mode: no modes, and nothing to say of their shares."""
-    none = measured(
-        0.0,
-        stderr=0.0,
-        error_method="jackknife",
-        better="higher",
-        n_real=None,
-        n_fake=samples,
-        details=details,
-    )
-
-    def unknown(name: str) -> Score:
-        return undefined(reason, better=SCORES[name], n_real=None, n_fake=samples)
-
-    return {
-        "modes": none,
-        "modes_at_5": none,
-        "mode_kl": unknown("mode_kl"),
-        "mode_kl_excess": unknown("mode_kl_excess"),
-        "effective_modes": unknown("effective_modes"),
     }
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -71,19 +74,25 @@ def array_file_source(path: str | os.PathLike[str]) -> ArraySource:
     """
     file = Path(path)
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            names = list(archive.files)
-            if len(names) != 1 and "arr_0" not in names:
-                raise InputError(f"{shown(file)} holds {', '.join(names) or 'nothing'}, expected one array, or arr_0")
-            array = archive["arr_0" if "arr_0" in names else names[0]]
-    except AttributeError:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"cannot read {shown(file)} as an array: {error}") from error
+        with file.open("rb") as opened:
+            array = _array(np.load(opened, allow_pickle=False), shown(file))
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"cannot read {shown(file)} as an array: {reason}") from error
     if array.dtype.kind not in "fiu":
         raise InputError(f"{shown(file)} holds {array.dtype}, expected numbers")
     kept = array if array.dtype == np.uint8 else array.astype(np.float32)
     return tensor_source(torch.from_numpy(np.ascontiguousarray(kept)), str(file), path=str(file))
+
+
+def _array(found: Any, name: str) -> npt.NDArray[Any]:
+    if isinstance(found, np.ndarray):
+        return found
+    names = list(found.files)
+    if len(names) != 1 and "arr_0" not in names:
+        raise InputError(f"{name} holds {', '.join(map(shown, names)) or 'nothing'}, expected one array, or arr_0")
+    array: npt.NDArray[Any] = found["arr_0" if "arr_0" in names else names[0]]
+    return array
 
 
 def _images(values: Tensor, name: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from gandiag.core.protocols import Conditioning, ImageSpec, Latent
 
 FORMAT = "gandiag.checkpoint/1"
 DISTRIBUTIONS = ("normal", "uniform")
+PLAIN = (str, int, float, bool, type(None))
 
 StateDict = Mapping[str, Tensor]
 
@@ -170,13 +172,15 @@ def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) ->
         builder=_field(document, "builder", str),
         config=_field(document, "config", dict),
         generator=_tensors(document, "generator"),
-        latent=Latent(_positive(latent, "dim"), distribution),
+        latent=Latent(_positive(latent, "latent.dim"), distribution),
         image=ImageSpec(_shape(image), _range(image)),
         generator_ema=_tensors(document, "generator_ema") if document.get("generator_ema") is not None else None,
         discriminator=_tensors(document, "discriminator") if document.get("discriminator") is not None else None,
         discriminator_builder=_field(document, "discriminator_builder", str, optional=True),
         discriminator_config=_field(document, "discriminator_config", dict, optional=True),
-        conditioning=None if conditioning is None else Conditioning(_positive(conditioning, "num_classes")),
+        conditioning=None
+        if conditioning is None
+        else Conditioning(_positive(conditioning, "conditioning.num_classes")),
         dataset=_field(document, "dataset", str, optional=True),
         step=_field(document, "step", int, optional=True) or 0,
         recipe=_field(document, "recipe", str, optional=True),
@@ -196,7 +200,7 @@ def _field(document: Mapping[str, Any], key: str, kind: type, *, optional: bool 
 
 
 def _positive(document: Mapping[str, Any], key: str) -> int:
-    value: int = _field(document, key, int)
+    value: int = _field(document, key.rpartition(".")[2], int)
     if not 0 < value <= 2**20:
         raise InputError(f"{key} is {value}, expected a whole number from 1 to {2**20}")
     return value
@@ -207,6 +211,8 @@ def _tensors(document: Mapping[str, Any], key: str) -> dict[str, Tensor]:
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise InputError(f"{key}[{shown(name)}] is {type(value).__name__}, expected a tensor")
+        if value.layout is not torch.strided or value.is_quantized:
+            raise InputError(f"{key}[{shown(name)}] is sparse or quantised, expected a dense tensor")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise InputError(f"{key}[{shown(name)}] holds NaN or infinite weights: the training had diverged")
     if not state:
@@ -215,10 +221,11 @@ def _tensors(document: Mapping[str, Any], key: str) -> dict[str, Tensor]:
 
 
 def _shape(image: Mapping[str, Any]) -> tuple[int, ...]:
-    shape: list[Any] | tuple[Any, ...] = image.get("shape") or ()
-    plain = isinstance(shape, list | tuple) and len(shape) in (1, 3)
-    if not plain or not all(isinstance(size, int) and 0 < size <= 2**16 for size in shape):
+    shape = image.get("shape")
+    if not isinstance(shape, list | tuple) or len(shape) not in (1, 3):
         raise InputError(f"image.shape is {shown(shape)}, expected [channels, height, width], or [d] for points")
+    if not all(type(size) is int and 0 < size <= 2**16 for size in shape):
+        raise InputError(f"image.shape is {shown(shape)}, expected whole numbers of 1 or more")
     return tuple(shape)
 
 
@@ -228,14 +235,20 @@ def _range(image: Mapping[str, Any]) -> tuple[float, float] | None:
         if len(_shape(image)) == 3:
             raise InputError("image.range is missing: give the values of black and white, such as [-1, 1]")
         return None
-    numbers = isinstance(limits, list | tuple) and len(limits) == 2
-    if not numbers or not all(isinstance(limit, int | float) for limit in limits) or not limits[0] < limits[1]:
+    if not isinstance(limits, list | tuple) or len(limits) != 2:
         raise InputError(f"image.range is {shown(limits)}, expected [low, high]")
+    if not all(isinstance(limit, int | float) and math.isfinite(limit) for limit in limits):
+        raise InputError(f"image.range is {shown(limits)}, expected two finite numbers")
+    if not limits[0] < limits[1]:
+        raise InputError(f"image.range is {shown(limits)}, expected the lower limit first")
     return float(limits[0]), float(limits[1])
 
 
 def _state(network: nn.Module | StateDict) -> dict[str, Tensor]:
     state = network.state_dict() if isinstance(network, nn.Module) else network
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise InputError(f"the state dict's {shown(name)} is {type(value).__name__}, expected a tensor")
     # A clone of its own size: a view would drag the whole storage behind it into the file.
     return {name: value.detach().to("cpu").contiguous().clone() for name, value in state.items()}
 
@@ -243,9 +256,12 @@ def _state(network: nn.Module | StateDict) -> dict[str, Tensor]:
 def _check_plain(value: object, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
+            if type(key) not in PLAIN:
+                raise InputError(f"{where} has the key {shown(key)}; keys are plain text or numbers")
             _check_plain(item, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _check_plain(item, f"{where}[{index}]")
-    elif not isinstance(value, str | int | float | bool | Tensor | None):
+    elif type(value) not in PLAIN and not isinstance(value, Tensor):
+        # A subclass, such as a NumPy number, would be pickled as an object and then refused when it is read.
         raise InputError(f"{where} is {type(value).__name__}; a checkpoint holds plain values and tensors only")

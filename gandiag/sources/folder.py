@@ -16,6 +16,7 @@ from gandiag.core.errors import InputError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import SourceInfo
 
+GREY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L"}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -57,10 +58,11 @@ def folder_source(path: str | os.PathLike[str]) -> FolderSource:
         return hashlib.sha256(os.fsencode(file.relative_to(root).as_posix())).digest()
 
     files = tuple(sorted(images, key=order))
-    with _opened(files[0]) as first:
-        mode = "L" if first.mode in ("1", "L", "LA", "I;16", "I") else "RGB"
+    mode = "L"
     digest = hashlib.sha256()
     for file in files:
+        with _opened(file) as image:
+            mode = mode if image.mode in GREY else "RGB"
         digest.update(order(file) + bytes.fromhex(file_sha256(file)))
     info = SourceInfo(
         name=str(root),
@@ -81,10 +83,17 @@ def _opened(file: Path) -> Image.Image:
         raise InputError(f"{shown(file)} is no image that can be read: {error}") from error
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Sixteen-bit grey scaled to eight; Pillow's own conversion cuts it off at 255."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8))
+
+
 def _pixels(file: Path, mode: str) -> Tensor:
     try:
         with _opened(file) as image:
-            pixels = np.array(image.convert(mode))
+            pixels = np.array(_eight_bits(image).convert(mode))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{shown(file)} is damaged: {error}") from error
     return torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1).copy())

@@ -17,6 +17,7 @@ from gandiag.sources import GENERATORS
 from gandiag.sources.checkpoint import Checkpoint, StateDict
 from gandiag.sources.quantise import check_range, quantise
 
+PROBE = 16  # samples that are made and looked at before any work
 GeneratorFunction = Callable[..., Tensor]
 
 
@@ -69,8 +70,22 @@ class GeneratorSource:
         """Samples `start` to `stop`, uint8 for images.
 
         Raises:
-            InputError: the network fails on its noise, or gives another shape or range of values than it should.
+            InputError: the network fails on its noise, or gives another shape than it should, or values not finite.
         """
+        images = self._images(start, stop)
+        return images if self._image.range is None else quantise(images, self._image.range)
+
+    def check(self) -> None:
+        """Make the first few samples, and see that they are what the generator is said to give.
+
+        Raises:
+            InputError: as in `read`, or the values cannot be in the declared range.
+        """
+        images = self._images(0, PROBE)
+        if self._image.range is not None:
+            check_range(images, self._image.range, self.info.name)
+
+    def _images(self, start: int, stop: int) -> Tensor:
         arguments = [self.noise(start, stop).to(self._device)]
         labels = self.labels(start, stop)
         if labels is not None:
@@ -102,10 +117,7 @@ class GeneratorSource:
         images = images.float()
         if not bool(torch.isfinite(images).all()):
             raise InputError(f"the generator of {self.info.name} gives NaN or infinite values")
-        if self._image.range is None:
-            return images
-        check_range(images, self._image.range, self.info.name)
-        return quantise(images, self._image.range)
+        return images
 
 
 def generator_source(
@@ -120,7 +132,13 @@ def generator_source(
     precision: Precision = "fp32",
     info: SourceInfo | None = None,
 ) -> GeneratorSource:
-    """A network in memory as a source; a module is put into evaluation mode for each read, and put back."""
+    """A network in memory as a source; a module is put into evaluation mode for each read, and put back.
+
+    Noise that a network draws inside itself repeats from run to run, but depends on the batch size.
+
+    Raises:
+        InputError: its first samples are not what it is said to give.
+    """
     info = info or SourceInfo(
         name=name,
         kind="generator",
@@ -129,7 +147,7 @@ def generator_source(
     )
     if isinstance(function, nn.Module):
         function = _in_evaluation_mode(function, torch.device(device))
-    return GeneratorSource(
+    source = GeneratorSource(
         function,
         info,
         latent=latent,
@@ -139,6 +157,8 @@ def generator_source(
         device=device,
         precision=precision,
     )
+    source.check()
+    return source
 
 
 def checkpoint_source(

@@ -17,17 +17,17 @@ from gandiag.statistics.neighbours import blocks, neighbour_lists, squared_dista
 
 # Neighbours kept of each point: fewer than 5 of 32 fall into a random half for one point in a hundred thousand.
 LIST = 32
-PAIRS = 4 * 2**20  # pairs looked at together
+PAIRS = 2**18  # pairs looked at together
 
 
 @dataclass(frozen=True)
 class BallCounts:
-    """Counts in each selection: all points first, then each half.
+    """Counts in each selection, one a column: all points first, then each half.
 
     Attributes:
-        balls: (selections, points): selected balls that hold each point.
-        points: (selections, centres): selected points that each ball holds.
-        selected_centres, selected_points: bool, the same shapes: who is in each selection.
+        balls: (points, selections): selected balls that hold each point.
+        points: (centres, selections): selected points that each ball holds.
+        selected_centres, selected_points: 1 for those in a selection and 0 for the others, the same shapes.
     """
 
     balls: Tensor
@@ -37,17 +37,15 @@ class BallCounts:
 
     def share_of_points_inside(self) -> Tensor:
         """Share of the selected points that lie in a selected ball, (selections,)."""
-        inside = (self.balls > 0) & self.selected_points
-        return inside.sum(dim=1).double() / self.selected_points.sum(dim=1)
-
-    def balls_per_point(self) -> Tensor:
-        """Mean number of selected balls around a selected point, (selections,)."""
-        return (self.balls.double() * self.selected_points).sum(dim=1) / self.selected_points.sum(dim=1)
+        return _share(self.balls > 0, self.selected_points)
 
     def share_of_balls_used(self) -> Tensor:
         """Share of the selected balls that hold a selected point, (selections,)."""
-        used = (self.points > 0) & self.selected_centres
-        return used.sum(dim=1).double() / self.selected_centres.sum(dim=1)
+        return _share(self.points > 0, self.selected_centres)
+
+    def balls_per_point(self) -> Tensor:
+        """Mean number of selected balls around a selected point, (selections,)."""
+        return _share(self.balls, self.selected_points)
 
 
 def count_in_balls(
@@ -67,53 +65,48 @@ def count_in_balls(
     in_centres, in_points = _with_everyone(centre_halves), _with_everyone(point_halves)
     radii = _radii(centres, sorted(set(ranks)), centre_halves)
     counts = {
-        rank: BallCounts(
-            torch.zeros(in_points.shape, device=points.device),
-            torch.zeros(in_centres.shape, device=points.device),
-            in_centres,
-            in_points,
-        )
+        rank: BallCounts(torch.zeros_like(in_points), torch.zeros_like(in_centres), in_centres, in_points)
         for rank in radii
     }
     norms = points.square().sum(dim=1)
     for block in blocks(len(centres), len(points)):
         distances = squared_distances(centres[block], points, norms)
         for rank, radius in radii.items():
-            _add_block(counts[rank], distances, radius[:, block], block)
+            _add_block(counts[rank], distances, radius[block], block)
     return counts
 
 
 def _add_block(counts: BallCounts, distances: Tensor, radii: Tensor, block: slice) -> None:
-    full, widest = radii[0], radii.amax(dim=0)
+    full, widest = radii[:, 0], radii.amax(dim=1)
     certain = (distances <= full[:, None]).float()
-    counts.balls.addmm_(counts.selected_centres[:, block].float(), certain)
-    counts.points[:, block].addmm_(counts.selected_points.float(), certain.T)
+    members = counts.selected_centres[block]
+    counts.balls.addmm_(certain.T, members)
+    counts.points[block].addmm_(certain, counts.selected_points)
     rows, columns = ((distances > full[:, None]) & (distances <= widest[:, None])).nonzero(as_tuple=True)
-    for part in range(0, len(rows), PAIRS):
-        row, column = rows[part : part + PAIRS], columns[part : part + PAIRS]
-        close = distances[row, column]
-        for selection in range(1, len(radii)):
-            within = close <= radii[selection][row]
-            ball, point = row[within], column[within]
-            in_ball = counts.selected_centres[selection, block][ball].float()
-            counts.balls[selection].index_add_(0, point, in_ball)
-            counts.points[selection, block].index_add_(0, ball, counts.selected_points[selection][point].float())
+    for row, column in zip(torch.split(rows, PAIRS), torch.split(columns, PAIRS), strict=True):
+        within = (distances[row, column][:, None] <= radii[row]).float()
+        counts.balls.index_add_(0, column, within * members[row])
+        counts.points[block].index_add_(0, row, within * counts.selected_points[column])
 
 
 def _radii(centres: Tensor, ranks: list[int], halves: Tensor) -> dict[int, Tensor]:
-    """Squared radii of all balls for each rank, (1 + halves, n)."""
+    """Squared radii of all balls for each rank, (n, 1 + halves)."""
     length = ranks[-1] if len(halves) == 0 else min(max(LIST, 6 * ranks[-1]), len(centres) - 1)
     distances, neighbours = neighbour_lists(centres, length)
     radii = {rank: [distances[:, rank - 1]] for rank in ranks}
     for half in halves:
         reached = half[neighbours].cumsum(dim=1, dtype=torch.int16)
         for rank in ranks:
-            enough = reached >= rank
-            place = torch.where(enough[:, -1], enough.byte().argmax(dim=1), length - 1)
+            # How many places of the list come before the one at which the rank is reached.
+            place = (reached < rank).sum(dim=1).clamp_max(length - 1)
             radii[rank].append(distances.gather(1, place[:, None])[:, 0])
-    return {rank: torch.stack(found) for rank, found in radii.items()}
+    return {rank: torch.stack(found, dim=1) for rank, found in radii.items()}
 
 
 def _with_everyone(halves: Tensor) -> Tensor:
-    everyone = torch.ones(1, halves.shape[1], dtype=torch.bool, device=halves.device)
-    return torch.cat([everyone, halves])
+    everyone = torch.ones(halves.shape[1], 1, device=halves.device)
+    return torch.cat([everyone, halves.T.float()], dim=1)
+
+
+def _share(values: Tensor, selected: Tensor) -> Tensor:
+    return (values * selected).sum(dim=0, dtype=torch.float64) / selected.sum(dim=0, dtype=torch.float64)

@@ -64,9 +64,9 @@ def frechet_influence(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     values, vectors = torch.linalg.eigh((product + product.T) / 2)
     roots = values.clamp_min(0).sqrt()
     # Directions in which one side has no spread carry no sample of that side: the pseudo-inverse leaves them out.
-    kept = roots > roots.max() * 1e-7
+    kept = roots > roots.amax().clamp_min(0) * 1e-7 if len(roots) else roots > 0
     inverse_roots = torch.where(kept, 1 / torch.where(kept, roots, 1), 0)
-    inverse = torch.linalg.pinv(factor)
+    inverse = torch.linalg.pinv(factor)  # empty for a side without any spread, whose maps are then zero
     to_fake = inverse.T @ (vectors * roots) @ vectors.T @ inverse
     to_real = factor @ (vectors * inverse_roots) @ vectors.T @ factor.T
     return _influence(real, real_moments, fake_moments, to_fake), _influence(fake, fake_moments, real_moments, to_real)

@@ -53,7 +53,9 @@ def sampled_divergence(samples: int, probabilities: Shares) -> Sampled:
         mean, variance, covariance = (
             total + float(weights @ part) for total, part in zip((mean, variance, covariance), sums, strict=True)
         )
-    return Sampled(mean, math.sqrt(max(variance - covariance**2 / samples, 0.0)))
+    # To second order the sum takes away one of the K degrees of freedom.
+    variance -= covariance**2 / samples + 1 / (2 * samples**2)
+    return Sampled(mean, math.sqrt(max(variance, 0.0)))
 
 
 def _moments_of_term(samples: int, shares: Shares) -> tuple[Shares, Shares, Shares]:

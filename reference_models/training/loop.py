@@ -80,7 +80,7 @@ def train(run: Run, report: Report, config: Mapping[str, Any], resume: bool) -> 
     rules = make_rules(run.recipe, batches, run.seed, run.steps, run.device)
     write_config(run.folder, config)
     with deferred_interrupt() as interrupted, torch.backends.cudnn.flags(deterministic=True, benchmark=False):
-        _go_on(run, state, rules, plans, report, interrupted)
+        _go_on(run, state, rules, plans[0], report, interrupted)
     return run.folder.checkpoint
 
 
@@ -88,7 +88,7 @@ def _go_on(
     run: Run,
     state: State,
     rules: Rules,
-    plans: tuple[Blueprint, Blueprint],
+    plan: Blueprint,
     report: Report,
     interrupted: Callable[[], bool],
 ) -> None:
@@ -98,7 +98,7 @@ def _go_on(
     def save() -> None:
         watch.look()
         state.seconds = time.monotonic() - began
-        _save(run, state, plans)
+        _save(run, state, plan)
 
     while state.step < run.steps:
         losses = take_step(state, rules)
@@ -119,21 +119,18 @@ def _go_on(
     _preview(run, state)
 
 
-def _save(run: Run, state: State, plans: tuple[Blueprint, Blueprint]) -> None:
+def _save(run: Run, state: State, plan: Blueprint) -> None:
     check_weights(state.step, generator=state.generator, discriminator=state.discriminator)
     save_state(run.folder.state, state)
     shape = run.data.info.shape
     save_checkpoint(
         run.folder.checkpoint,
         state.generator,
-        builder=plans[0].network,
-        config=plans[0].config,
+        builder=plan.network,
+        config=plan.config,
         latent=run.recipe.latent,
         image=ImageSpec(shape, (-1.0, 1.0) if len(shape) == 3 else None),
         generator_ema=state.generator_ema,
-        discriminator=state.discriminator,
-        discriminator_builder=plans[1].network,
-        discriminator_config=plans[1].config,
         dataset=run.dataset,
         step=state.step,
         recipe=run.recipe.name,

@@ -19,7 +19,8 @@ from reference_models.training.loop import train
 
 def tensors(path: Path) -> dict[str, torch.Tensor]:
     found = load_checkpoint(path)
-    networks = {"g": found.generator, "ema": found.generator_ema, "d": found.discriminator}
+    state = torch.load(path.with_name("state.pt"), weights_only=True)
+    networks = {"g": found.generator, "ema": found.generator_ema, "d": state["discriminator"]}
     return {f"{name}.{key}": value for name, state in networks.items() for key, value in state.items()}
 
 

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from gandiag.core.errors import InputError
+from gandiag.core.files import atomic_write, file_sha256
+from gandiag.core.fingerprint import fingerprint
+
+
+def test_the_file_appears_only_when_the_block_has_ended(tmp_path):
+    target = tmp_path / "new" / "file.txt"
+    with atomic_write(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_keeps_the_old_content_and_leaves_nothing_behind(tmp_path, error):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+
+    def fail():
+        with atomic_write(target) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_permissions_are_those_of_any_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with atomic_write(tmp_path / "file"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("where", ["folder", "file.txt/below"])
+def test_a_place_that_cannot_be_written_is_an_input_error(tmp_path, where):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(InputError, match="cannot write"), atomic_write(tmp_path / where):
+        pytest.fail("the block must not run")
+
+
+def test_a_full_disk_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="No space"), atomic_write(tmp_path / "file"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_the_fingerprint_ignores_order_and_nothing_else():
+    one = {"a": 1, "b": {"x": [1, 2], "y": None}}
+    assert fingerprint(one) == fingerprint({"b": {"y": None, "x": [1, 2]}, "a": 1})
+    others = [{"a": 2, "b": one["b"]}, {"a": 1}, {"a": 1, "b": {"x": [2, 1], "y": None}}, {"a": "1", "b": one["b"]}]
+    assert fingerprint(one) not in [fingerprint(other) for other in others]
+    with pytest.raises(ValueError, match="JSON compliant"):
+        fingerprint({"a": float("nan")})
