@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,8 +21,9 @@ from gandiag.metrics._metric import Metric
 from gandiag.statistics.feature_bank import FeatureBank, features_of
 from gandiag.statistics.frechet import frechet_distance_of_features, frechet_influence
 from gandiag.statistics.half_sampling import random_halves
+from gandiag.statistics.intervals import distance_interval, student_factor
 
-SPLITS = 8  # random splits into two halves that `fid_infinity` averages over
+SPLITS = 16  # random splits into two halves that `fid_infinity` averages over
 SPLITS_WIDE = 1  # the same above WIDE dimensions, where each distance costs seconds
 WIDE = 512
 SMALLEST_TO_HALVE = 8
@@ -70,20 +72,24 @@ def fid(
         reason = f"halves of {smallest} samples are too few to extrapolate from; {SMALLEST_TO_HALVE} or more a side"
         return {"fid": plain, "fid_infinity": undefined(reason, better="lower", n_real=n_real, n_fake=n_fake)}
     splits = SPLITS if dimension <= WIDE else SPLITS_WIDE
-    halves, half_variance = _half_distances(real_features, fake_features, splits, rng)
-    # var F(N) = a/N + b/N^2. The influence function at the sample sees a/N + 2b/N^2, at half the sample 2a/N + 8b/N^2,
-    # so their difference gives b; the extrapolated distance has a/N + (1 + 1/splits) b/N^2.
-    second_order = min(max((half_variance - 2 * variance) / 4, 0.0), variance / 2)
+    halves = _half_distances(real_features, fake_features, splits, rng)
+    infinite = 2 * distance.distance - float(halves.mean())
+    # The mean of two complementary halves varies from split to split as the whole would if the distance were 0. Of
+    # what varies in proportion to the distance, the influence function knows the rate.
+    at_zero = float(halves.var(ddof=1)) * (1 + 1 / splits) if splits > 1 else variance / 2
+    widened = at_zero * student_factor(splits) ** 2 if splits > 1 else at_zero
+    slope = variance / distance.distance if distance.distance > 0 else 0.0
     extrapolated = measured(
-        2 * distance.distance - halves,
-        stderr=(variance - second_order * (1 - 1 / splits)) ** 0.5,
+        infinite,
+        stderr=math.sqrt(slope * max(infinite, 0.0) + at_zero),
+        interval=distance_interval(infinite, slope, widened),
         error_method="influence",
         better="lower",
         n_real=n_real,
         n_fake=n_fake,
         unreliable=_too_few(dimension, smallest // 2),
         params={"splits": splits},
-        details={"half_fid": halves, "half_n": smallest // 2},
+        details={"half_fid": float(halves.mean()), "half_n": smallest // 2},
     )
     return {"fid": plain, "fid_infinity": extrapolated}
 
@@ -99,20 +105,17 @@ def _influence_variance(*, real: Tensor, fake: Tensor) -> float:
     return float(on_real.var() / len(real) + on_fake.var() / len(fake))
 
 
-def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Mean distance of the halves of all splits, and the mean influence variance of the first split's halves."""
+def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """For each random split, the mean distance of its two halves of both sides."""
     copies = torch.equal(real, fake)
-    distances: list[float] = []
-    variances: list[float] = []
-    for split in range(splits):
+    means = []
+    for _ in range(splits):
         in_real = random_halves(len(real), 1, rng)[0].to(real.device)
         # Copies of the same samples are halved alike, or their halves would differ where they do not.
         in_fake = in_real if copies else random_halves(len(fake), 1, rng)[0].to(fake.device)
-        for half_real, half_fake in ((real[in_real], fake[in_fake]), (real[~in_real], fake[~in_fake])):
-            distances.append(frechet_distance_of_features(real=half_real, fake=half_fake).distance)
-            if split == 0:
-                variances.append(_influence_variance(real=half_real, fake=half_fake))
-    return float(np.mean(distances)), float(np.mean(variances))
+        pairs = ((real[in_real], fake[in_fake]), (real[~in_real], fake[~in_fake]))
+        means.append(np.mean([frechet_distance_of_features(real=one, fake=other).distance for one, other in pairs]))
+    return np.array(means)
 
 
 def _too_few(dimension: int, count: int) -> str | None:

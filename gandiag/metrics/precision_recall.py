@@ -93,7 +93,7 @@ def precision_recall(
     return {
         name: measured(
             float(value[0]),
-            stderr=float(value[1:].std()) if half_count else None,
+            stderr=float(value[1:].std()) if half_count > 1 else None,
             error_method=method,
             better=SCORES[name],
             n_real=n_real,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gandiag.core.errors import InternalError
-from gandiag.core.score import NORMAL_95
+from gandiag.statistics.intervals import distance_interval
 
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -109,19 +109,11 @@ def population_divergence(counts: Counts, expected: Shares) -> Population:
     second_order = (modes - 1) / (2 * samples**2)
     # Seen from uniform over the modes that were reached, the only place where the first order vanishes.
     shift = math.log(len(counts) / modes)
-    low, high = _interval(divergence - shift, spread, second_order, samples)
+    beyond = divergence - shift
+    slope = spread / (samples * beyond) if beyond > 3 * math.sqrt(second_order) else 2 / samples
+    low, high = distance_interval(beyond, slope, second_order)
     stderr = math.sqrt(spread / samples + second_order)
     return Population(divergence, stderr, (low + shift, high + shift))
-
-
-def _interval(estimate: float, spread: float, second_order: float, samples: int) -> tuple[float, float]:
-    at_zero = NORMAL_95 * math.sqrt(second_order)
-    slope = spread / estimate if estimate > 1.5 * at_zero else 2.0
-    half = NORMAL_95 * slope / (2 * samples)
-    root = math.sqrt(max(second_order + slope * estimate / samples + half**2, 0.0))
-    low = estimate + NORMAL_95 * (half - root)
-    high = max(estimate + NORMAL_95 * (half + root), estimate + at_zero)
-    return (low if low > 0 else min(estimate - at_zero, 0.0)), high
 
 
 def count_stderr(counts: Counts, at_least: int) -> float:
