@@ -38,6 +38,8 @@ class ReferenceTrainer:
             InputError: a file is damaged or cannot be written.
             TrainingError: a loss or a weight is not finite.
         """
+        import torch
+
         from reference_models.training.folder import FORMAT, Folder, check_same, previous_run
         from reference_models.training.loop import Run, train
 
@@ -57,6 +59,7 @@ class ReferenceTrainer:
             "seed": request.seed,
             "fault": request.fault,
             "device": str(device),
+            "threads": torch.get_num_threads(),
             "command": request.command,
             "versions": _versions(),
         }

@@ -155,7 +155,7 @@ def _load_plain(file: Path, name: str) -> object:
                     f"{message}; export the state dict and write it with gandiag.save_checkpoint"
                 ) from error
             raise InputError(f"{name} is no checkpoint of PyTorch, or a damaged one; copy it again") from error
-        except (RuntimeError, EOFError, KeyError, IndexError, AttributeError, TypeError, AssertionError) as error:
+        except (AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError) as error:
             if "TorchScript" in str(error):
                 raise InputError(f"{name} is TorchScript, which cannot be scored as a checkpoint yet") from error
             raise InputError(f"{name} is damaged or cut short ({type(error).__name__}); copy it again") from error
