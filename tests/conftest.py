@@ -44,3 +44,37 @@ def save_ring(tmp_path, ring_network):
         return tmp_path / name
 
     return save
+
+
+@pytest.fixture
+def save_picture_generator(tmp_path, monkeypatch):
+    """Write the checkpoint of a small generator of digits' size whose values are `scale * tanh + offset`."""
+    from gandiag.sources import GENERATORS
+
+    class Pictures(torch.nn.Module):
+        def __init__(self, scale: float, offset: float) -> None:
+            super().__init__()
+            self.scale, self.offset = scale, offset
+            self.linear = torch.nn.Linear(4, 784)
+            with torch.no_grad():
+                self.linear.weight.copy_(torch.randn(784, 4, generator=torch.Generator().manual_seed(0)))
+                self.linear.bias.zero_()
+
+        def forward(self, noise: torch.Tensor) -> torch.Tensor:
+            return (self.scale * self.linear(noise).tanh() + self.offset).view(-1, 1, 28, 28)
+
+    load = GENERATORS.load
+    monkeypatch.setattr(GENERATORS, "load", lambda name: Pictures if name == "pictures" else load(name))
+
+    def save(scale: float = 1.0, offset: float = 0.0) -> Path:
+        gandiag.save_checkpoint(
+            tmp_path / "pictures.pt",
+            Pictures(scale, offset),
+            builder="pictures",
+            config={"scale": scale, "offset": offset},
+            latent=Latent(4),
+            image=ImageSpec((1, 28, 28), (-1.0, 1.0)),
+        )
+        return tmp_path / "pictures.pt"
+
+    return save

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import gandiag
+from gandiag import ImageSpec, InputError, Latent, UsageError
+
+
+def ring(batch_size: int = 512, **changes: object) -> gandiag.Result:
+    generator = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.Tanh(), torch.nn.Linear(32, 2))
+    with torch.no_grad():
+        for index, value in enumerate(generator.parameters()):
+            value.copy_(torch.randn(value.shape, generator=torch.Generator().manual_seed(index)))
+    options = {"against": "ring8", "latent": Latent(2), "image": ImageSpec((2,), None), "samples": 700, **changes}
+    return gandiag.score(generator, ["fid", "pr", "modes"], batch_size=batch_size, **options)
+
+
+def digits(batch_size: int, samples: int = 300) -> gandiag.Result:
+    def generator(noise: torch.Tensor) -> torch.Tensor:
+        grid = torch.linspace(-3, 3, 28)
+        squares = (grid[None, :, None] - noise[:, :1, None]) ** 2 + (grid[None, None, :] - noise[:, 1:2, None]) ** 2
+        return (2 * torch.exp(-squares) - 1)[:, None]
+
+    options = {"latent": Latent(2), "image": ImageSpec((1, 28, 28))}
+    return gandiag.score(
+        generator, ["fid", "is", "pr"], against="mnist:test", samples=samples, batch_size=batch_size, **options
+    )
+
+
+def test_two_runs_agree_bit_for_bit():
+    first, second = ring(), ring()
+    assert first.scores == second.scores
+
+
+def test_the_seed_changes_the_samples():
+    assert ring(seed=1).scores["fid"].value != ring().scores["fid"].value
+
+
+def test_the_batch_size_changes_nothing_that_matters():
+    small, large = digits(7), digits(300)
+    for name in ("fid", "is"):
+        assert small[name].value == pytest.approx(large[name].value, rel=1e-5)
+    for name in ("precision", "recall"):
+        assert small[name].value == pytest.approx(large[name].value, abs=2 / 300)
+
+
+def test_the_first_samples_of_a_longer_run_are_those_of_a_shorter_one(monkeypatch):
+    from gandiag.evaluation import extract
+
+    found = {}
+    original = extract.extract
+
+    def remember(source, tasks, samples, **options):
+        found[samples] = original(source, tasks, samples, **options)
+        return found[samples]
+
+    monkeypatch.setattr("gandiag.evaluation.score.extract", remember)
+    ring(samples=300)
+    ring(samples=700)
+    assert torch.equal(found[300]["pixels"].features, found[700]["pixels"].features[:300])
+
+
+def test_a_perfect_sampler_of_the_ring_is_found_to_be_one():
+    dataset = gandiag.load_dataset("ring8", seed=5)
+    result = gandiag.score(dataset.read(0, 2500), against="ring8")
+    assert result["modes"].value == 8
+    low, high = result["high_quality"].ci95
+    assert low <= 1 - math.exp(-4.5) <= high
+    for name in ("fid_infinity", "mode_kl_excess"):
+        low, high = result[name].ci95
+        assert low <= 0 <= high
+
+
+def test_default_metrics_are_those_that_the_extractor_can_serve():
+    assert "is" not in gandiag.score("ring8", samples=100).scores
+    assert {"fid", "is", "precision", "modes"} <= set(gandiag.score("mnist:test", against="mnist:test").scores)
+
+
+def test_the_same_samples_score_zero_and_the_result_says_so():
+    result = gandiag.score("mnist:test", against="mnist:test", metrics="fid")
+    assert result["fid"].value == pytest.approx(0, abs=1e-9)
+    assert any("same samples" in warning for warning in result.warnings)
+
+
+def test_stacked_digits_by_channel_are_what_they_are_by_image():
+    from gandiag.core.protocols import ExtractorOptions
+    from gandiag.evaluation.extract import Task, extract
+    from gandiag.extractors import EXTRACTORS
+
+    dataset = gandiag.load_dataset("stacked-mnist", split="test")
+    task = Task(EXTRACTORS.load("digits")(ExtractorOptions()), frozenset({"features", "logits"}))
+    gathered = extract(dataset, {"digits": task}, 40, batch_size=16)["digits"]
+    direct = task.extractor(dataset.read(0, 40))
+    torch.testing.assert_close(gathered.features, direct.features, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(gathered.logits, direct.logits, rtol=1e-5, atol=1e-5)
+
+
+def test_a_collapsed_source_is_told_from_a_healthy_one():
+    healthy = gandiag.load_dataset("stacked-mnist", seed=3).read(0, 1500)
+    collapsed = healthy[torch.arange(1500) % 5]
+    metrics = ["fid", "pr", "modes"]
+    good, bad = (gandiag.score(images, metrics, against="stacked-mnist") for images in (healthy, collapsed))
+    assert good["modes"].value > 700
+    assert bad["modes"].value <= 5
+    assert bad["mode_kl"].value >= math.log(1000 / 5)
+    assert good["fid"].value < bad["fid"].value
+    for name in ("recall", "coverage"):
+        assert good[name].value > bad[name].value
+
+
+def test_fingerprints_tell_protocols_apart():
+    plain = ring()
+    assert plain["fid"].fingerprint == ring(seed=1)["fid"].fingerprint
+    assert plain["fid"].fingerprint != ring(samples=600)["fid"].fingerprint
+    assert plain["fid"].fingerprint != ring(precision="bf16", device="cpu")["fid"].fingerprint
+    assert plain["fid"].fingerprint != plain["fid_infinity"].fingerprint
+
+
+def test_the_result_survives_its_file(tmp_path):
+    result = ring()
+    result.save(tmp_path / "result.json")
+    assert gandiag.Result.load(tmp_path / "result.json").to_json() == result.to_json()
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        (torch.nn.Linear(2, 2), {}, "latent=Latent"),
+        (object(), {}, "cannot be scored"),
+        (torch.zeros(5), {}, "expected images"),
+        (torch.full((4, 2), float("nan")), {}, "NaN"),
+        (np.zeros((4, 3, 3, 8, 8)), {}, "expected images"),
+        (torch.zeros(50, 2), {"against": "ring8"}, "the same"),
+        (torch.rand(4, 1, 28, 28) * 255, {"against": "mnist"}, "floats from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_scored_is_said_in_one_line(source, options, message):
+    with pytest.raises((InputError, UsageError), match=message) as caught:
+        gandiag.score(source, "fid", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_torch_dataset_of_images_and_labels_is_scored():
+    reference = gandiag.load_dataset("mnist", split="test")
+    images = reference.read(0, 200)
+    pairs = torch.utils.data.TensorDataset(images, reference.labels(0, 200))
+    one, other = (gandiag.score(source, "fid", against="mnist:test") for source in (pairs, images))
+    assert one["fid"].value == other["fid"].value
+
+
+def test_progress_is_told_for_both_sides():
+    seen = []
+    ring(progress=seen.append)
+    assert [(step.task, step.done, step.total) for step in seen if step.done == step.total] == [
+        ("reference", 700, 700),
+        ("samples", 700, 700),
+    ]
