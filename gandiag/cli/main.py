@@ -24,10 +24,9 @@ INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
 @click.version_option(__version__, prog_name="gandiag")
 @debug_option
 def cli() -> None:
-    """Is this GAN any good, is its training dying, and may it be released?
+    """Is this GAN any good? Scores of trained generators, with error bars and the protocol that they follow.
 
-    Exit codes: 0 fine; 1 a gate failed or an alert was raised; 2 bad usage or bad input; 3 a fault of gandiag's own;
-    4 inconclusive; 130 stopped by Ctrl-C.
+    Exit codes: 0 fine; 2 bad usage or bad input; 3 a fault of gandiag's own; 130 stopped by Ctrl-C.
     """
 
 
@@ -49,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(0)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped", INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _fail(error.format_message(), 2)
     except click.ClickException as error:
         _fail(f"error: {_usage(error)}", 2)
     except GandiagError as error:

@@ -96,16 +96,22 @@ def printable(text: str) -> str:
 
 
 def check_writable(path: Path) -> None:
-    """Raise InputError before the long work where the result could not be written after it."""
-    if path.is_dir():
-        raise InputError(f"cannot write {shown(path)}: it is a folder; name a file in it")
-    kept = path.read_bytes() if path.exists() and path.is_file() else None
-    if kept is None:
+    """Raise InputError before the long work where the result could not be written after it; leave no trace."""
+    existed = path.exists()
+    if existed and (path.is_dir() or not os.access(path, os.W_OK)):
+        reason = "it is a folder" if path.is_dir() else "permission denied"
+        raise InputError(f"cannot write {shown(path)}: {reason}; name another file")
+    if existed:
+        return
+    missing = [folder for folder in path.parents if not folder.exists()]
+    try:
         with atomic_write(path) as temporary:
-            temporary.write_bytes(b"")
+            temporary.touch()
         path.unlink()
-    elif not os.access(path, os.W_OK):
-        raise InputError(f"cannot write {shown(path)}: permission denied; name another file")
+    finally:
+        for folder in missing:
+            if folder.is_dir():
+                folder.rmdir()
 
 
 @contextmanager

@@ -53,13 +53,13 @@ def score_command(
     download: bool,
     json_path: str | None,
 ) -> None:
-    r"""Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
+    """Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
 
     \b
     gandiag score ckpt.pt --metric fid,is,pr,modes
     gandiag score ckpt.pt --against stacked-mnist:test --json result.json
     gandiag score samples.npz --against mnist --metric fid
-    """
+    """  # noqa: D301 - click reads the \b
     from gandiag.cli.output import check_writable, print_result, progress_bar
     from gandiag.evaluation.score import score
 

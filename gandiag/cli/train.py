@@ -15,7 +15,9 @@ from gandiag.cli.options import data_options, debug_option, device_option, seed_
 @click.argument("recipe")
 @click.option("--dataset", metavar="NAME", help="Dataset to imitate. Default: the recipe's own.")
 @click.option("--steps", type=click.IntRange(min=1), help="Generator steps. Default: the recipe's own number.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder. Default: runs/RECIPE-DATASET-SEED.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run folder. Default: one under runs/, named after the options."
+)
 @seed_option
 @click.option("--fault", metavar="NAME", help="Give the run a known illness; `gandiag list faults`.")
 @click.option("--resume", is_flag=True, help="Go on from what the run folder holds.")
@@ -34,12 +36,12 @@ def train_command(
     data_root: Path | None,
     download: bool,
 ) -> None:
-    r"""Train a GAN by RECIPE; `gandiag list recipes` names them.
+    """Train a GAN by RECIPE; `gandiag list recipes` names them.
 
     \b
     gandiag train dcgan --dataset stacked-mnist --out runs/first
     gandiag train dcgan --dataset stacked-mnist --out runs/first --resume
-    """
+    """  # noqa: D301 - click reads the \b
     from gandiag.cli.output import progress_bar
     from gandiag.core.protocols import Progress
     from gandiag.core.training import TrainingProgress, TrainingRequest, find_trainer

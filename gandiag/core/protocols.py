@@ -5,9 +5,12 @@ Sources give samples, datasets are sources with a meaning, extractors give featu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from gandiag.core.errors import InputError, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from gandiag.core.modes import Modes
 
 Precision = Literal["fp32", "tf32", "bf16"]
+DISTRIBUTIONS = ("normal", "uniform")
 
 
 @dataclass(frozen=True)
@@ -170,13 +174,44 @@ class Latent:
     dim: int
     distribution: str = "normal"
 
+    def __post_init__(self) -> None:
+        if type(self.dim) is not int or not 0 < self.dim <= 2**20:
+            raise InputError(f"latent.dim is {shown(self.dim)}, expected a whole number from 1 to {2**20}")
+        if self.distribution not in DISTRIBUTIONS:
+            known = ", ".join(DISTRIBUTIONS)
+            raise InputError(f"latent.distribution is {shown(self.distribution)}, expected one of {known}")
+
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The generator's output: shape (C, H, W), or (d,) for points, and the values that mean black and white."""
+    """The generator's output.
+
+    Attributes:
+        shape: (C, H, W) for images, (d,) for points.
+        range: the values that mean black and white, (-1, 1) for images unless said; None for points.
+    """
 
     shape: tuple[int, ...]
-    range: tuple[float, float] | None = (-1.0, 1.0)
+    range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        shape, limits = self.shape, self.range
+        if not isinstance(shape, list | tuple) or len(shape) not in (1, 3):
+            raise InputError(f"image.shape is {shown(shape)}, expected [channels, height, width], or [d] for points")
+        if not all(type(size) is int and 0 < size <= 2**16 for size in shape):
+            raise InputError(f"image.shape is {shown(shape)}, expected whole numbers of 1 or more")
+        if limits is None and len(shape) == 3:
+            limits = (-1.0, 1.0)
+        if limits is not None:
+            if not isinstance(limits, list | tuple) or len(limits) != 2:
+                raise InputError(f"image.range is {shown(limits)}, expected [low, high]")
+            if not all(isinstance(limit, int | float) and math.isfinite(limit) for limit in limits):
+                raise InputError(f"image.range is {shown(limits)}, expected two finite numbers")
+            if not limits[0] < limits[1]:
+                raise InputError(f"image.range is {shown(limits)}, expected the lower limit first")
+            limits = (float(limits[0]), float(limits[1]))
+        object.__setattr__(self, "shape", tuple(shape))
+        object.__setattr__(self, "range", limits)
 
 
 @dataclass(frozen=True)
@@ -184,6 +219,11 @@ class Conditioning:
     """Labels that the generator takes: `num_classes` classes."""
 
     num_classes: int
+
+    def __post_init__(self) -> None:
+        if type(self.num_classes) is not int or not 0 < self.num_classes <= 2**20:
+            found = shown(self.num_classes)
+            raise InputError(f"conditioning.num_classes is {found}, expected a whole number from 1 to {2**20}")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gandiag.core.errors import InputError, InternalError, shown
+from gandiag.core.errors import InputError, InternalError, UnknownNameError, shown
 from gandiag.core.files import atomic_write
 from gandiag.core.score import Score
 
@@ -42,6 +42,8 @@ class Result:
     timing: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Score:
+        if name not in self.scores:
+            raise UnknownNameError("score", name, self.scores)
         return self.scores[name]
 
     def to_json(self) -> str:

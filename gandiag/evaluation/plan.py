@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gandiag.core.errors import InputError, UsageError
 from gandiag.core.modes import MixtureModes, Modes
-from gandiag.core.protocols import Dataset, Source
+from gandiag.core.protocols import Dataset, Extractor, Source
 from gandiag.extractors import EXTRACTORS
 from gandiag.metrics import METRICS
 from gandiag.metrics._metric import Metric
@@ -24,12 +24,14 @@ class Request:
         metric: what it declares.
         extractor: whose features it looks at; empty until `with_extractor` has chosen the default one.
         suffix: what its scores' keys end in: nothing, or `@extractor` where one was asked for.
+        optional: asked for by `all` or by default, so that it may be left out where it does not apply.
     """
 
     name: str
     metric: Metric
     extractor: str = ""
     suffix: str = ""
+    optional: bool = False
 
     def with_extractor(self, default: str) -> Request:
         """The request with the default extractor where none was asked for."""
@@ -63,16 +65,21 @@ def parse_metrics(names: Sequence[str]) -> list[Request]:
         known = METRICS.names() if title == "all" else [METRICS.resolve(title)]
         asked = EXTRACTORS.resolve(extractor) if extractor else ""
         for name in known:
-            requests[name, asked] = Request(name, METRICS.load(name), asked, f"@{asked}" if asked else "")
+            suffix = f"@{asked}" if asked else ""
+            requests[name, asked] = Request(name, METRICS.load(name), asked, suffix, title == "all")
     return list(requests.values())
 
 
-def applicable(requests: Sequence[Request], heads: frozenset[str], modes: Modes | None) -> list[Request]:
-    """The requests that an extractor with these heads and a reference with these modes can serve."""
+def applicable(requests: Sequence[Request], extractors: Mapping[str, Extractor], modes: Modes | None) -> list[Request]:
+    """The requests without those optional ones that the extractor or the reference's modes cannot serve."""
     return [
         request
         for request in requests
-        if request.heads(modes) <= heads and (modes is not None or not request.metric.needs_modes)
+        if not request.optional
+        or (
+            request.heads(modes) <= extractors[request.extractor].info.heads
+            and (modes is not None or not request.metric.needs_modes)
+        )
     ]
 
 

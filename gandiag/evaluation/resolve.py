@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from gandiag.core import seeds
 from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown, suggestion
-from gandiag.core.protocols import Dataset, ImageSpec, Latent, Precision, Source
+from gandiag.core.protocols import Conditioning, Dataset, ImageSpec, Latent, Precision, Source
 from gandiag.datasets import DATASETS, load_dataset
 from gandiag.sources.arrays import array_file_source, tensor_source
-from gandiag.sources.checkpoint import load_checkpoint
+from gandiag.sources.checkpoint import Checkpoint, load_checkpoint
 from gandiag.sources.folder import folder_source
 from gandiag.sources.generator import checkpoint_source, generator_source
 
@@ -38,7 +38,12 @@ class Access:
 
 
 def open_source(
-    samples: Samples, access: Access, *, latent: Latent | None = None, image: ImageSpec | None = None
+    samples: Samples,
+    access: Access,
+    *,
+    latent: Latent | None = None,
+    image: ImageSpec | None = None,
+    conditioning: Conditioning | None = None,
 ) -> Source:
     """The source behind a path, a dataset's name, a network, a function, a tensor or a map-style torch dataset.
 
@@ -52,8 +57,10 @@ def open_source(
         return tensor_source(torch.as_tensor(samples))
     if isinstance(samples, Source):
         return samples
+    if isinstance(samples, Checkpoint):
+        return checkpoint_source(samples, seed=access.seed, device=access.device, precision=access.precision)
     if isinstance(samples, nn.Module) or (callable(samples) and not hasattr(samples, "__getitem__")):
-        if latent is None or image is None:
+        if not isinstance(latent, Latent) or not isinstance(image, ImageSpec):
             raise UsageError("a network or function needs latent=Latent(dim) and image=ImageSpec(shape, range)")
         name = type(samples).__name__ if isinstance(samples, nn.Module) else getattr(samples, "__name__", "function")
         return generator_source(
@@ -61,6 +68,7 @@ def open_source(
             name=name,
             latent=latent,
             image=image,
+            conditioning=conditioning,
             seed=access.seed,
             device=access.device,
             precision=access.precision,
@@ -72,15 +80,17 @@ def open_source(
     )
 
 
-def open_reference(name: Samples, access: Access) -> Source:
-    """The reference behind a name or a value; a drawn dataset gets its own stream, disjoint from any source's draw."""
-    if isinstance(name, str | os.PathLike):
-        return _named(name, replace(access, seed=seeds.integer(0, "reference")))
-    return open_source(name, access)
+def reference_access(access: Access) -> Access:
+    """How references are opened: a drawn one has its own stream, the same for every seed and disjoint from all."""
+    return replace(access, seed=seeds.integer(0, "reference"))
 
 
 def _named(name: str | os.PathLike[str], access: Access) -> Source:
+    if not str(name):
+        raise UsageError("the name of the samples is empty; give a checkpoint, a folder, an array file or a dataset")
     path = Path(name)
+    if path.is_dir() and (path / "checkpoint.pt").is_file():
+        raise InputError(f"{shown(path)} is a run folder; score the checkpoint in it: {path / 'checkpoint.pt'}")
     if path.is_dir():
         return folder_source(path)
     if path.exists():
@@ -88,17 +98,23 @@ def _named(name: str | os.PathLike[str], access: Access) -> Source:
             return array_file_source(path)
         checkpoint = load_checkpoint(path)
         return checkpoint_source(checkpoint, seed=access.seed, device=access.device, precision=access.precision)
-    return _dataset(str(name), access)
-
-
-def _dataset(name: str, access: Access) -> Dataset:
-    title, _, split = name.partition(":")
     try:
-        DATASETS.resolve(title)
+        return open_dataset(str(name), access)
     except UnknownNameError as error:
-        hint = suggestion(title, DATASETS.names())
-        message = f"there is no file {shown(name)}, and no dataset of that name{hint}"
-        raise InputError(f"{message}; datasets: {', '.join(DATASETS.names())}") from error
+        message = f"there is no file {shown(name)}, and no dataset of that name"
+        hint = suggestion(str(name), DATASETS.names())
+        raise InputError(f"{message}{hint}; datasets: {', '.join(DATASETS.names())}") from error
+
+
+def open_dataset(name: str, access: Access) -> Dataset:
+    """The dataset `NAME` or `NAME:SPLIT`.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        MissingDataError: it is not on this machine.
+        UsageError: it has no such split.
+    """
+    title, _, split = name.partition(":")
     return load_dataset(
         title, split=split or "train", seed=access.seed, root=access.data_root, download=access.download
     )

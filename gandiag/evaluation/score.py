@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core import seeds
-from gandiag.core.errors import InputError, UsageError, shown
+from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
 from gandiag.core.fingerprint import fingerprint
 from gandiag.core.modes import Modes
 from gandiag.core.protocols import (
+    Conditioning,
     Dataset,
     Extractor,
     ExtractorOptions,
@@ -29,7 +30,7 @@ from gandiag.core.result import Result
 from gandiag.core.score import Score
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.extract import BATCH, Task, extract
-from gandiag.evaluation.resolve import Access, Samples, open_reference, open_source
+from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source, reference_access
 from gandiag.extractors import EXTRACTORS
 from gandiag.statistics.feature_bank import FeatureBank
 
@@ -54,6 +55,7 @@ def score(
     download: bool = False,
     latent: Latent | None = None,
     image: ImageSpec | None = None,
+    conditioning: Conditioning | None = None,
     progress: ProgressCallback | None = None,
 ) -> Result:
     """Score samples against a reference.
@@ -76,30 +78,30 @@ def score(
         data_root: folder with published datasets.
         download: fetch a missing published dataset into it.
         latent, image: what a network or function takes and gives.
+        conditioning: the labels that it takes too, if any.
         progress: told as the work goes on.
 
     Raises:
         GandiagError: the input or an option cannot be used; the message says which and what to do.
     """
-    _check_options(samples, batch_size, precision)
+    _check_options(samples, seed, batch_size, precision)
     started = time.perf_counter()
-    requests = plan.parse_metrics([metrics or "all"] if metrics is None or isinstance(metrics, str) else metrics)
+    requests = plan.parse_metrics(["all"] if metrics is None else [metrics] if isinstance(metrics, str) else metrics)
     device = environment.resolve_device(device, precision)
     access = Access(seed, device, precision, None if data_root is None else Path(data_root), download)
-    fake = open_source(source, access, latent=latent, image=image)
+    fake = open_source(source, access, latent=latent, image=image, conditioning=conditioning)
     real = _reference(fake, against, requests, access)
     if real is not None and real.info.shape != fake.info.shape:
         shapes = f"the samples of {fake.info.name} are {fake.info.shape}, those of {real.info.name} {real.info.shape}"
         raise InputError(f"{shapes}; score against a reference of the same shape")
     count = plan.sample_count(fake, real, samples)
-    plan.check_samples(requests, count, fake.info.name)
     options = ExtractorOptions(device, precision, None if weights is None else Path(weights))
     default = _default_extractor(real, fake) if extractor is None else EXTRACTORS.resolve(extractor)
     requests = [request.with_extractor(default) for request in requests]
     extractors = _open_extractors(requests, options)
-    if metrics is None:
-        requests = plan.applicable(requests, extractors[default].info.heads, _modes(real))
+    requests = plan.applicable(requests, extractors, _modes(real))
     _check_modes(requests, real)
+    plan.check_samples(requests, count, fake.info.name)
     opened = time.perf_counter()
     sides = _extract_sides(requests, extractors, fake, real, count, batch_size, progress)
     extracted = time.perf_counter()
@@ -144,11 +146,12 @@ class _Sides:
     modes: Modes | None
 
 
-def _check_options(samples: int | None, batch_size: int, precision: str) -> None:
-    if samples is not None and samples < 1:
-        raise UsageError(f"samples is {samples}, expected a whole number of 1 or more")
-    if batch_size < 1:
-        raise UsageError(f"batch_size is {batch_size}, expected a whole number of 1 or more")
+def _check_options(samples: int | None, seed: int, batch_size: int, precision: str) -> None:
+    for name, value in (("samples", samples), ("batch_size", batch_size)):
+        if value is not None and not (isinstance(value, int) and value >= 1):
+            raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
+    if not isinstance(seed, int):
+        raise UsageError(f"seed is {shown(seed)}, expected a whole number")
     if precision not in PRECISIONS:
         raise UsageError(f"precision is {shown(precision)}, expected one of {', '.join(PRECISIONS)}")
 
@@ -157,13 +160,19 @@ def _reference(
     fake: Source, against: Samples | None, requests: Sequence[plan.Request], access: Access
 ) -> Source | None:
     if against is not None:
-        return open_reference(against, access)
+        return open_source(against, reference_access(access))
+    if isinstance(fake, Dataset):
+        return open_dataset(fake.info.name, reference_access(access))
     if fake.info.dataset is not None:
-        name = fake.info.name if isinstance(fake, Dataset) else fake.info.dataset
-        return open_reference(name, access)
+        try:
+            # By name alone: a file must not make gandiag read another file of its choice.
+            return open_dataset(fake.info.dataset, reference_access(access))
+        except UnknownNameError as error:
+            message = f"{fake.info.name} says that it imitates the {error}"
+            raise UsageError(f"{message}; give a reference with --against") from error
     needing = [request.name for request in requests if request.real_heads or request.metric.needs_modes]
     if needing:
-        message = f"{fake.info.name} names no dataset, and {', '.join(needing)} needs a reference"
+        message = f"{fake.info.name} names no dataset, and {' and '.join(needing)} cannot do without a reference"
         raise UsageError(f"{message}; give one with --against")
     return None
 
@@ -182,7 +191,10 @@ def _open_extractors(requests: Sequence[plan.Request], options: ExtractorOptions
         raise UsageError(f"{message}; choose one with --extractor: {', '.join(EXTRACTORS.names())}")
     if options.weights is not None and len(names) > 1:
         raise UsageError(f"--weights is one file, and the metrics use the extractors {', '.join(names)}")
-    return {name: EXTRACTORS.load(name)(options) for name in names}
+    opened = {name: EXTRACTORS.load(name)(options) for name in names}
+    if options.weights is not None and opened[names[0]].info.sha256 is None:
+        raise UsageError(f"--weights was given, and the extractor {names[0]} has no weights")
+    return opened
 
 
 def _modes(real: Source | None) -> Modes | None:

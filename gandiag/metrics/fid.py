@@ -49,12 +49,14 @@ def fid(
     """
     real_features, fake_features = _same_width(features_of(real), features_of(fake))
     rng = rng or seeds.generator(0, "fid")
-    n_real, n_fake, dimension = len(real_features), len(fake_features), real_features.shape[1]
+    n_real, n_fake, width = len(real_features), len(fake_features), real_features.shape[1]
     smallest = min(n_real, n_fake)
     if smallest < 2:
         reason = f"a covariance needs 2 samples or more a side, not {smallest}"
         none = undefined(reason, better="lower", n_real=n_real, n_fake=n_fake)
         return {"fid": none, "fid_infinity": none}
+    real_features, fake_features = _varying(real_features, fake_features)
+    dimension = real_features.shape[1]
     distance = frechet_distance_of_features(real=real_features, fake=fake_features)
     variance = _influence_variance(real=real_features, fake=fake_features)
     plain = measured(
@@ -66,7 +68,11 @@ def fid(
         n_fake=n_fake,
         limits=(0.0, math.inf),
         unreliable=_too_few(dimension, smallest),
-        details={"dimension": dimension, "rank_deficient": distance.rank_deficient},
+        details={
+            "dimension": width,
+            "constant_dimensions": width - dimension,
+            "rank_deficient": distance.rank_deficient,
+        },
     )
     if smallest < SMALLEST_TO_HALVE:
         reason = f"halves of {smallest} samples are too few to extrapolate from; {SMALLEST_TO_HALVE} or more a side"
@@ -98,6 +104,12 @@ def _same_width(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     if real.shape[1] != fake.shape[1]:
         raise InputError(f"real features have {real.shape[1]} dimensions and fake ones {fake.shape[1]}")
     return real, fake.to(real.device)
+
+
+def _varying(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Both sides without the dimensions that are the same constant in all samples: they add exactly nothing."""
+    varies = (real != real[0]).any(dim=0) | (fake != real[0]).any(dim=0)
+    return real[:, varies], fake[:, varies]
 
 
 def _influence_variance(*, real: Tensor, fake: Tensor) -> float:

@@ -21,6 +21,7 @@ from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics import histogram
 from gandiag.statistics.feature_bank import FeatureBank, features_of, logits_of
+from gandiag.statistics.intervals import share_interval
 from gandiag.statistics.posterior import joint_argmax
 
 ALIASES = ("modes",)
@@ -134,7 +135,7 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
 
     missing = [modes.name(int(index)) for index in np.flatnonzero(counts == 0)]
     scores = {
-        "modes": count("modes", 1, {**details, "missing": missing, "counts": counts.tolist()}),
+        "modes": count("modes", 1, {**details, "missing": missing, "counted": counted, "counts": counts.tolist()}),
         "modes_at_5": count("modes_at_5", ROBUST_COUNT, {}),
     }
     if counted == 0:
@@ -185,15 +186,14 @@ def _share(good: int, samples: int, perfect: float) -> Score:
     """Share of high-quality samples with the Wilson interval."""
     if samples == 0:
         return undefined("there are no samples", better="higher", n_real=None, n_fake=0)
-    share, z = good / samples, NORMAL_95
-    centre = (share + z**2 / (2 * samples)) / (1 + z**2 / samples)
-    reach = z / (1 + z**2 / samples) * math.sqrt(share * (1 - share) / samples + z**2 / (4 * samples**2))
+    share = good / samples
+    low, high = share_interval(share, samples)
     return Score(
         value=share,
         status="ok",
         reason=None,
-        stderr=reach / z,
-        ci95=(max(centre - reach, 0.0), min(centre + reach, 1.0)),
+        stderr=(high - low) / (2 * NORMAL_95),
+        ci95=(low, high),
         error_method="Wilson",
         better="higher",
         n_real=None,

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from gandiag.core import seeds
 from gandiag.core.errors import InputError
-from gandiag.core.score import Better, Score, measured, undefined
+from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics.balls import count_in_balls
 from gandiag.statistics.feature_bank import FeatureBank, features_of
 from gandiag.statistics.half_sampling import random_halves
+from gandiag.statistics.intervals import share_interval
 from gandiag.statistics.neighbours import centred_pair
 
 ALIASES = ("pr", "prdc")
@@ -89,11 +90,13 @@ def precision_recall(
         "density": around_real[k_coverage].balls_per_point() / k_coverage,
         "coverage": around_real[k_coverage].share_of_balls_used(),
     }
+    counted = {"precision": n_fake, "recall": n_real, "coverage": n_real, "density": n_fake}
     method = "half-sampling" if half_count else "none: halves of so few samples have no neighbours"
     return {
         name: measured(
             float(value[0]),
             stderr=float(value[1:].std()) if half_count > 1 else None,
+            interval=_interval(name, value, counted[name]) if half_count > 1 else None,
             error_method=method,
             better=SCORES[name],
             n_real=n_real,
@@ -104,6 +107,13 @@ def precision_recall(
         )
         for name, value in values.items()
     }
+
+
+def _interval(name: str, values: Tensor, count: int) -> tuple[float, float]:
+    """The normal interval; at 0 and 1, where all halves agree, a share has at least that of independent samples."""
+    value, reach = float(values[0]), NORMAL_95 * float(values[1:].std())
+    low, high = (value, value) if name == "density" else share_interval(value, count)
+    return min(value - reach, low), max(value + reach, high)
 
 
 def _params(name: str, k_precision: int, k_coverage: int) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -18,7 +17,8 @@ from gandiag.core.files import atomic_write, file_sha256
 from gandiag.core.protocols import Conditioning, ImageSpec, Latent
 
 FORMAT = "gandiag.checkpoint/1"
-DISTRIBUTIONS = ("normal", "uniform")
+ZIP = b"PK\x03\x04"  # how files of torch.save begin
+PICKLE = b"\x80"  # how those of old versions do
 PLAIN = (str, int, float, bool, type(None))
 
 StateDict = Mapping[str, Tensor]
@@ -100,6 +100,8 @@ def save_checkpoint(
     if generator_ema is not None:
         document["generator_ema"] = _state(generator_ema)
     if discriminator is not None:
+        if discriminator_builder is None:
+            raise InputError("a discriminator needs discriminator_builder, the name of its factory")
         document["discriminator"] = _state(discriminator)
         document["discriminator_builder"] = discriminator_builder
         document["discriminator_config"] = dict(discriminator_config or {})
@@ -144,6 +146,12 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 def _load_plain(file: Path, name: str) -> object:
     import pickle
 
+    with file.open("rb") as opened:
+        start = opened.read(len(ZIP))
+    if start != ZIP and not start.startswith(PICKLE):
+        message = f"{name} is no file of PyTorch's torch.save"
+        raise InputError(f"{message}; give a checkpoint, a folder of images, or an .npy or .npz file")
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about old formats, which are refused or read all the same
         try:
@@ -165,22 +173,19 @@ def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) ->
     latent = _field(document, "latent", dict)
     image = _field(document, "image", dict)
     conditioning = _field(document, "conditioning", dict, optional=True)
-    distribution = _field(latent, "distribution", str)
-    if distribution not in DISTRIBUTIONS:
-        raise InputError(f"latent.distribution is {shown(distribution)}, expected one of {', '.join(DISTRIBUTIONS)}")
+    if image.get("range") is None and image.get("shape") is not None and len(image["shape"]) == 3:
+        raise InputError("image.range is missing: give the values of black and white, such as [-1, 1]")
     return Checkpoint(
         builder=_field(document, "builder", str),
         config=_field(document, "config", dict),
         generator=_tensors(document, "generator"),
-        latent=Latent(_positive(latent, "latent.dim"), distribution),
-        image=ImageSpec(_shape(image), _range(image)),
+        latent=Latent(latent.get("dim", 0), _field(latent, "distribution", str)),
+        image=ImageSpec(image.get("shape", ()), image.get("range")),
         generator_ema=_tensors(document, "generator_ema") if document.get("generator_ema") is not None else None,
         discriminator=_tensors(document, "discriminator") if document.get("discriminator") is not None else None,
         discriminator_builder=_field(document, "discriminator_builder", str, optional=True),
         discriminator_config=_field(document, "discriminator_config", dict, optional=True),
-        conditioning=None
-        if conditioning is None
-        else Conditioning(_positive(conditioning, "conditioning.num_classes")),
+        conditioning=None if conditioning is None else Conditioning(conditioning.get("num_classes", 0)),
         dataset=_field(document, "dataset", str, optional=True),
         step=_field(document, "step", int, optional=True) or 0,
         recipe=_field(document, "recipe", str, optional=True),
@@ -199,13 +204,6 @@ def _field(document: Mapping[str, Any], key: str, kind: type, *, optional: bool 
     return value
 
 
-def _positive(document: Mapping[str, Any], key: str) -> int:
-    value: int = _field(document, key.rpartition(".")[2], int)
-    if not 0 < value <= 2**20:
-        raise InputError(f"{key} is {value}, expected a whole number from 1 to {2**20}")
-    return value
-
-
 def _tensors(document: Mapping[str, Any], key: str) -> dict[str, Tensor]:
     state: dict[str, Any] = _field(document, key, dict)
     for name, value in state.items():
@@ -218,30 +216,6 @@ def _tensors(document: Mapping[str, Any], key: str) -> dict[str, Tensor]:
     if not state:
         raise InputError(f"{key} holds no weights")
     return state
-
-
-def _shape(image: Mapping[str, Any]) -> tuple[int, ...]:
-    shape = image.get("shape")
-    if not isinstance(shape, list | tuple) or len(shape) not in (1, 3):
-        raise InputError(f"image.shape is {shown(shape)}, expected [channels, height, width], or [d] for points")
-    if not all(type(size) is int and 0 < size <= 2**16 for size in shape):
-        raise InputError(f"image.shape is {shown(shape)}, expected whole numbers of 1 or more")
-    return tuple(shape)
-
-
-def _range(image: Mapping[str, Any]) -> tuple[float, float] | None:
-    limits = image.get("range")
-    if limits is None:
-        if len(_shape(image)) == 3:
-            raise InputError("image.range is missing: give the values of black and white, such as [-1, 1]")
-        return None
-    if not isinstance(limits, list | tuple) or len(limits) != 2:
-        raise InputError(f"image.range is {shown(limits)}, expected [low, high]")
-    if not all(isinstance(limit, int | float) and math.isfinite(limit) for limit in limits):
-        raise InputError(f"image.range is {shown(limits)}, expected two finite numbers")
-    if not limits[0] < limits[1]:
-        raise InputError(f"image.range is {shown(limits)}, expected the lower limit first")
-    return float(limits[0]), float(limits[1])
 
 
 def _state(network: nn.Module | StateDict) -> dict[str, Tensor]:

@@ -226,6 +226,17 @@ def test_an_unwritable_output_is_refused_before_the_work(refused, save_ring, tmp
     assert "it is a folder" in refused("score", save_ring(), *FAST, "--json", tmp_path)
 
 
+def test_a_check_of_the_output_leaves_nothing_behind(refused, tmp_path):
+    refused("score", "none.pt", "--json", tmp_path / "a" / "b" / "result.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_cannot_make_another_file_be_read(refused, save_ring, tmp_path):
+    np.save(tmp_path / "points.npy", np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
+    line = refused("score", save_ring(dataset=str(tmp_path / "points.npy")), "--metric", "fid")
+    assert "--against" in line
+
+
 def test_more_samples_than_there_are(refused, tmp_path):
     np.save(tmp_path / "points.npy", np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
     assert "has 50 samples" in refused("score", tmp_path / "points.npy", "--against", "ring8", "--samples", 60)

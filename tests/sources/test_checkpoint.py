@@ -215,8 +215,6 @@ def test_weights_of_other_shapes_name_the_keys(saved, tiny):
         {"metadata": {np.int64(1): "key"}},
         {"generator": {"a": 1.0}},
         {"generator": {"a": torch.tensor(float("nan"))}},
-        {"latent": Latent(4, "cauchy")},
-        {"image": ImageSpec((1, 2, 2), None)},
     ],
     ids=str,
 )
@@ -224,6 +222,29 @@ def test_what_could_not_be_loaded_again_is_not_saved(saved, tmp_path, changes):
     with pytest.raises(InputError):
         saved(**changes)
     assert list(tmp_path.glob("*.pt")) == list(tmp_path.glob(".*part")) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (Latent, (0,)),
+        (Latent, (4.0,)),
+        (Latent, (4, "cauchy")),
+        (ImageSpec, ((1, 2),)),
+        (ImageSpec, ((1, 2, 0),)),
+        (ImageSpec, ((1, 2, 2), (1, -1))),
+        (ImageSpec, ((1, 2, 2), (0, float("inf")))),
+        (Conditioning, (0,)),
+    ],
+)
+def test_what_a_generator_takes_and_gives_is_checked_when_it_is_said(kind, values):
+    with pytest.raises(InputError):
+        kind(*values)
+
+
+def test_images_are_from_minus_one_to_one_unless_said_and_points_have_no_range():
+    assert ImageSpec([1, 2, 2]) == ImageSpec((1, 2, 2), (-1, 1))
+    assert ImageSpec((2,)).range is None
 
 
 def test_a_view_does_not_drag_its_storage_into_the_file(saved):
