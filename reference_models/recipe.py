@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gandiag import Latent, UsageError
+from gandiag import InputError, Latent, UsageError
 from reference_models import catalogue
 from reference_models.tables import Table, merge, read_toml
 
@@ -150,12 +150,12 @@ def _recipe(name: str, table: Table) -> Recipe:
 
 
 def _latent(table: Table) -> Latent:
-    latent = Latent(table.whole("dim"), table.text("distribution", "normal"))
+    dim, distribution = table.whole("dim"), table.text("distribution", "normal")
     table.close()
-    if latent.distribution not in ("normal", "uniform"):
-        message = f"{table.where}: distribution is {latent.distribution!r}, expected 'normal' or 'uniform'"
-        raise UsageError(message)
-    return latent
+    try:
+        return Latent(dim, distribution)
+    except InputError as error:
+        raise UsageError(f"{table.where}: {error}") from error
 
 
 def _player(table: Table) -> Player:

@@ -15,7 +15,7 @@ from gandiag.cli.list import list_command
 from gandiag.cli.options import debug_option
 from gandiag.cli.score import score_command
 from gandiag.cli.train import train_command
-from gandiag.core.errors import GandiagError
+from gandiag.core.errors import GandiagError, printable
 
 INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
 
@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped", INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
-        _fail(error.format_message(), 2)
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.ClickException as error:
         _fail(f"error: {_usage(error)}", 2)
     except GandiagError as error:
@@ -68,5 +69,5 @@ def _usage(error: click.ClickException) -> str:
 def _fail(message: str, code: int, debug: bool = False) -> NoReturn:
     if debug:
         traceback.print_exc()
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
     sys.exit(code)

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gandiag.core.errors import InputError, shown
+from gandiag.core.errors import InputError, printable, shown
 from gandiag.core.files import atomic_write
 from gandiag.core.protocols import Progress as Step
 from gandiag.core.protocols import ProgressCallback
@@ -88,11 +88,6 @@ def decimals(score: Score) -> int:
         return 0
     scale = score.stderr or value / 100
     return max(0, min(6, 1 - math.floor(math.log10(scale)))) if scale > 0 else 4
-
-
-def printable(text: str) -> str:
-    """Text with control characters shown, so that no name can move the cursor or colour the terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def check_writable(path: Path) -> None:

@@ -56,3 +56,8 @@ def shown(text: object) -> str:
     """`text` quoted on one line, control characters escaped, for messages that repeat what a stranger wrote."""
     line = repr(str(text))
     return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+def printable(text: str) -> str:
+    """Text with control characters shown, so that no name can move the cursor or colour the terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

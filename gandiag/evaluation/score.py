@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gandiag.core import seeds
 from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
 from gandiag.core.fingerprint import fingerprint
-from gandiag.core.modes import Modes
 from gandiag.core.protocols import (
     Conditioning,
     Dataset,
@@ -22,21 +21,21 @@ from gandiag.core.protocols import (
     ImageSpec,
     Latent,
     Precision,
-    Progress,
     ProgressCallback,
     Source,
 )
 from gandiag.core.result import Result
 from gandiag.core.score import Score
 from gandiag.evaluation import environment, plan
-from gandiag.evaluation.extract import BATCH, Task, extract
+from gandiag.evaluation.describe import describe_reference, describe_source, find_warnings
+from gandiag.evaluation.extract import BATCH
 from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source, reference_access
+from gandiag.evaluation.sides import Sides, extract_sides, modes_of
 from gandiag.extractors import EXTRACTORS
 from gandiag.statistics.feature_bank import FeatureBank
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 INCEPTION = "inception"
-UNSURE = 0.5  # mean confidence of a classifier below which its labels say little
 
 
 def score(
@@ -99,11 +98,11 @@ def score(
     default = _default_extractor(real, fake) if extractor is None else EXTRACTORS.resolve(extractor)
     requests = [request.with_extractor(default) for request in requests]
     extractors = _open_extractors(requests, options)
-    requests = plan.applicable(requests, extractors, _modes(real))
+    requests = plan.applicable(requests, extractors, modes_of(real))
     _check_modes(requests, real)
     plan.check_samples(requests, count, fake.info.name)
     opened = time.perf_counter()
-    sides = _extract_sides(requests, extractors, fake, real, count, batch_size, progress)
+    sides = extract_sides(requests, extractors, fake, real, count, batch_size, progress)
     extracted = time.perf_counter()
     protocol = {
         "samples": count,
@@ -123,11 +122,11 @@ def score(
     finished = time.perf_counter()
     return Result(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        source=_described(fake),
-        reference=_reference_described(real, sides),
+        source=describe_source(fake),
+        reference=describe_reference(real, sides.real_samples),
         protocol=protocol,
         scores=scores,
-        warnings=tuple(_warnings(fake, real, scores, count, samples)),
+        warnings=tuple(find_warnings(fake, real, scores, count, samples)),
         environment=environment.describe(device),
         timing={
             "open": round(opened - started, 3),
@@ -135,15 +134,6 @@ def score(
             "compute": round(finished - extracted, 3),
         },
     )
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """The banks of both sides, by extractor; the real side lacks those that no metric needs."""
-
-    fake: Mapping[str, FeatureBank]
-    real: Mapping[str, FeatureBank]
-    modes: Modes | None
 
 
 def _check_options(samples: int | None, seed: int, batch_size: int, precision: str) -> None:
@@ -197,81 +187,16 @@ def _open_extractors(requests: Sequence[plan.Request], options: ExtractorOptions
     return opened
 
 
-def _modes(real: Source | None) -> Modes | None:
-    return real.modes if isinstance(real, Dataset) else None
-
-
 def _check_modes(requests: Sequence[plan.Request], real: Source | None) -> None:
     needing = [request.name for request in requests if request.metric.needs_modes]
-    if needing and real is not None and _modes(real) is None:
+    if needing and real is not None and modes_of(real) is None:
         message = f"{', '.join(needing)} needs a reference with known modes, and {real.info.name} has none"
         raise UsageError(f"{message}; score against a dataset such as mnist, stacked-mnist, ring8 or grid25")
 
 
-def _extract_sides(
-    requests: Sequence[plan.Request],
-    extractors: Mapping[str, Extractor],
-    fake: Source,
-    real: Source | None,
-    count: int,
-    batch_size: int,
-    progress: ProgressCallback | None,
-) -> _Sides:
-    modes = _modes(real)
-    fake_tasks = _tasks(requests, extractors, lambda request: request.heads(modes))
-    real_tasks = _tasks(requests, extractors, lambda request: request.real_heads)
-    _check_heads(requests, extractors, fake_tasks)
-    real_count = 0 if real is None or not real_tasks else (real.info.size or count)
-    if real is not None and real_tasks:
-        plan.check_samples(requests, real_count, real.info.name)
-    real_banks = {}
-    if real is not None and real_tasks:
-        meter = _Meter(progress, "reference", real_count)
-        real_banks = extract(real, real_tasks, real_count, batch_size=batch_size, advance=meter)
-    meter = _Meter(progress, "samples", count)
-    fake_banks = extract(fake, fake_tasks, count, batch_size=batch_size, advance=meter)
-    return _Sides(fake_banks, real_banks, modes)
-
-
-def _tasks(
-    requests: Sequence[plan.Request],
-    extractors: Mapping[str, Extractor],
-    heads_of: Callable[[plan.Request], frozenset[str]],
-) -> dict[str, Task]:
-    heads: dict[str, frozenset[str]] = {}
-    for request in requests:
-        heads[request.extractor] = heads.get(request.extractor, frozenset()) | heads_of(request)
-    return {name: Task(extractors[name], wanted) for name, wanted in heads.items() if wanted}
-
-
-def _check_heads(
-    requests: Sequence[plan.Request], extractors: Mapping[str, Extractor], tasks: Mapping[str, Task]
-) -> None:
-    for name, task in tasks.items():
-        lacking = task.heads - extractors[name].info.heads
-        if lacking:
-            users = [
-                request.name for request in requests if request.extractor == name and request.metric.heads & lacking
-            ]
-            message = f"{', '.join(users)} needs {', '.join(sorted(lacking))}, which the extractor {name} does not give"
-            raise UsageError(f"{message}; choose another with --extractor, or leave the metric out")
-
-
-class _Meter:
-    """Counts samples towards a progress callback."""
-
-    def __init__(self, progress: ProgressCallback | None, task: str, total: int) -> None:
-        self._progress, self._task, self._total, self._done = progress, task, total, 0
-
-    def __call__(self, count: int) -> None:
-        self._done += count
-        if self._progress is not None:
-            self._progress(Progress(self._task, self._done, self._total))
-
-
 def _compute(
     request: plan.Request,
-    sides: _Sides,
+    sides: Sides,
     reference: Source | None,
     protocol: Mapping[str, Any],
     *,
@@ -304,41 +229,3 @@ def _compute(
         digest = fingerprint(identity)
         finished[name + request.suffix] = replace(found, extractor=request.extractor, fingerprint=digest)
     return finished
-
-
-def _described(source: Source) -> dict[str, Any]:
-    info = source.info
-    return {
-        "name": info.name,
-        "kind": info.kind,
-        "path": info.path,
-        "sha256": info.sha256,
-        "shape": list(info.shape),
-        "weights": info.weights,
-        "dataset": info.dataset,
-    }
-
-
-def _reference_described(real: Source | None, sides: _Sides) -> dict[str, Any]:
-    used = max((len(bank) for bank in sides.real.values()), default=0)
-    return {
-        "name": None if real is None else real.info.name,
-        "sha256": None if real is None else real.info.sha256,
-        "samples": used,
-    }
-
-
-def _warnings(
-    fake: Source, real: Source | None, scores: Mapping[str, Score], count: int, wanted: int | None
-) -> Iterator[str]:
-    if wanted is None and isinstance(real, Dataset) and count < real.samples:
-        yield f"{fake.info.name} has {count} samples, and the protocol of {real.info.name} takes {real.samples}"
-    if real is not None and real.info.sha256 is not None and real.info.sha256 == fake.info.sha256:
-        yield "the source and the reference are the same samples"
-    for name, found in scores.items():
-        if found.status != "ok":
-            yield f"{name} is {found.status}: {found.reason}"
-    modes = scores.get("modes")
-    confidence = None if modes is None else modes.details.get("mean_confidence")
-    if confidence is not None and confidence < UNSURE:
-        yield f"the classifier is unsure of these samples (mean confidence {confidence:.2f}): some modes are chance"

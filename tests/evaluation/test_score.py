@@ -58,7 +58,7 @@ def test_the_first_samples_of_a_longer_run_are_those_of_a_shorter_one(monkeypatc
         found[samples] = original(source, tasks, samples, **options)
         return found[samples]
 
-    monkeypatch.setattr("gandiag.evaluation.score.extract", remember)
+    monkeypatch.setattr("gandiag.evaluation.sides.extract", remember)
     ring(samples=300)
     ring(samples=700)
     assert torch.equal(found[300]["pixels"].features, found[700]["pixels"].features[:300])

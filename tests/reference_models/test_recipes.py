@@ -64,7 +64,7 @@ def test_merge_changes_neither_of_its_arguments():
         ("steps = 10", "steps = 0", "steps is 0"),
         ("weight = 2", "weight = -1", "weight is -1, expected a number of at least 0"),
         ("weight = 2", "weight = nan", "weight is nan"),
-        ("dim = 4", 'dim = 4, distribution = "cauchy"', "expected 'normal' or 'uniform'"),
+        ("dim = 4", 'dim = 4, distribution = "cauchy"', "expected one of normal, uniform"),
         ("latent = { dim = 4 }", "latent = 4", "latent is 4, expected a table"),
         ('loss = "non_saturating"', "", "loss is missing"),
         ("learning_rate = 1e-3 }", "learning_rate = 1e-3, betas = [0.5] }", "betas is .0.5., expected two numbers"),
