@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -32,6 +31,7 @@ def print_result(result: Result, json_path: str | None) -> None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+        console.print(headline(result), style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(result_table(result))
         if json_path is not None:
             result.save(json_path)
@@ -40,15 +40,18 @@ def print_result(result: Result, json_path: str | None) -> None:
         click.echo(f"warning: {printable(warning)}", err=True)
 
 
+def headline(result: Result) -> str:
+    """What was scored against what."""
+    title = printable(str(result.source["name"]))
+    if result.source["weights"] == "generator_ema":
+        title += " (averaged weights)"
+    reference = result.reference["name"]
+    return title if reference is None else f"{title} against {printable(str(reference))}"
+
+
 def result_table(result: Result) -> Table:
     """Metric, value, 95% interval, better-is, extractor and N of every score."""
-    source, reference = result.source, result.reference
-    title = printable(str(source["name"]))
-    if source["weights"] == "generator_ema":
-        title += " (averaged weights)"
-    if reference["name"] is not None:
-        title += f" against {printable(str(reference['name']))}"
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    table = Table()
     for header in ("metric", "value", "95% interval", "better", "extractor", "N fake", "N real"):
         table.add_column(header, justify="right" if header in ("value", "N fake", "N real") else "left", no_wrap=True)
     for name, score in result.scores.items():

@@ -93,16 +93,17 @@ class Population:
 def population_divergence(counts: Counts, expected: Shares) -> Population:
     """The population's divergence from uniform.
 
-    The bias is the exact one of a population with the `expected` shares, less 1 / 2N for each mode of it that was not
-    reached (Miller, 1955). The variance is `S / N + (m - 1) / 2N^2` for m modes, with S the variance of ln p, freed
-    from the `(m - 1) / N` that noise alone gives it. Near uniform S falls with the divergence itself (S = 2 KL), so
-    the interval holds the divergences t that lie within 1.96 of their own standard errors from the estimate, as
+    The bias is the exact one of a population with the `expected` shares, in proportion to the modes that were reached,
+    as Miller's (1955) `(m - 1) / 2N` is. The variance is `S / N + (m - 1) / 2N^2` for m modes, with S the variance of
+    ln p, freed from the `(m - 1) / N` that noise alone gives it. Near uniform S is twice the divergence,
+    so the interval holds the divergences t that lie within 1.96 of their own standard errors from the estimate, as
     Wilson's does for shares.
     """
     samples, modes = int(counts.sum()), int((counts > 0).sum())
     reachable = float((1 - (1 - expected) ** samples).sum())
-    bias = sampled_divergence(samples, expected).mean - divergence_from_uniform(expected)
-    divergence = divergence_from_uniform(counts / samples) - bias + (reachable - modes) / (2 * samples)
+    expected_bias = sampled_divergence(samples, expected).mean - divergence_from_uniform(expected)
+    bias = expected_bias * (modes - 1) / (reachable - 1) if reachable > 1 else 0.0
+    divergence = divergence_from_uniform(counts / samples) - bias
     shares = counts[counts > 0] / samples
     logs = np.log(shares)
     spread = max(float((shares * logs**2).sum() - (shares * logs).sum() ** 2) - (modes - 1) / samples, 0.0)
