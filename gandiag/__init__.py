@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     )
     from gandiag.core.protocols import Conditioning, DatasetOptions, ExtractorOptions, ImageSpec, Latent
     from gandiag.core.result import Result
-    from gandiag.core.score import Score
+    from gandiag.core.score import Score, measured, undefined
     from gandiag.core.training import TrainingProgress, TrainingRequest
     from gandiag.datasets import load_dataset
     from gandiag.evaluation.score import score
+    from gandiag.metrics._metric import Metric
     from gandiag.sources.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from gandiag.statistics.feature_bank import FeatureBank
 
@@ -40,6 +41,7 @@ _HOMES = {
     "InputError": "gandiag.core.errors",
     "InternalError": "gandiag.core.errors",
     "Latent": "gandiag.core.protocols",
+    "Metric": "gandiag.metrics._metric",
     "MissingDataError": "gandiag.core.errors",
     "Result": "gandiag.core.result",
     "Score": "gandiag.core.score",
@@ -50,8 +52,10 @@ _HOMES = {
     "UsageError": "gandiag.core.errors",
     "load_checkpoint": "gandiag.sources.checkpoint",
     "load_dataset": "gandiag.datasets",
+    "measured": "gandiag.core.score",
     "save_checkpoint": "gandiag.sources.checkpoint",
     "score": "gandiag.evaluation.score",
+    "undefined": "gandiag.core.score",
 }
 
 __all__ = [
@@ -65,6 +69,7 @@ __all__ = [
     "InputError",
     "InternalError",
     "Latent",
+    "Metric",
     "MissingDataError",
     "Result",
     "Score",
@@ -76,8 +81,10 @@ __all__ = [
     "__version__",
     "load_checkpoint",
     "load_dataset",
+    "measured",
     "save_checkpoint",
     "score",
+    "undefined",
 ]
 
 
