@@ -73,3 +73,15 @@ def test_the_batch_size_of_the_example_changes_nothing_that_matters():
         assert small[name].value == pytest.approx(large[name].value, rel=1e-5)
     for name in ("precision", "recall"):
         assert small[name].value == pytest.approx(large[name].value, abs=2 / 2000)
+
+
+def test_the_script_shows_what_fid_does_not_see(capsys):
+    import runpy
+
+    runpy.run_path(str(FOLDER.parent / "score_a_network.py"), run_name="__main__")
+    values = {
+        line.split()[0]: float(line.split()[1]) for line in capsys.readouterr().out.splitlines() if "None" not in line
+    }
+    assert abs(values["fid_infinity"]) < 0.05  # its mean and covariance are the ring's
+    assert values["high_quality"] < 0.05
+    assert values["precision"] < 0.5
