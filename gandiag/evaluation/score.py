@@ -30,7 +30,7 @@ from gandiag.evaluation import environment, plan
 from gandiag.evaluation.describe import describe_reference, describe_source, find_warnings
 from gandiag.evaluation.extract import BATCH
 from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source, reference_access
-from gandiag.evaluation.sides import Sides, extract_sides, modes_of
+from gandiag.evaluation.sides import Meter, Sides, extract_sides, modes_of
 from gandiag.extractors import EXTRACTORS
 from gandiag.statistics.feature_bank import FeatureBank
 
@@ -117,8 +117,10 @@ def score(
         },
     }
     scores: dict[str, Score] = {}
+    meter = Meter(progress, "metrics", len(requests))
     for request in requests:
         scores.update(_compute(request, sides, real, protocol, capped=samples is None))
+        meter(1)
     finished = time.perf_counter()
     return Result(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -55,9 +55,9 @@ def extract_sides(
         plan.check_samples(requests, real_count, real.info.name)
     real_banks = {}
     if real is not None and real_tasks:
-        meter = _Meter(progress, "reference", real_count)
+        meter = Meter(progress, "reference", real_count)
         real_banks = extract(real, real_tasks, real_count, batch_size=batch_size, advance=meter)
-    meter = _Meter(progress, "samples", count)
+    meter = Meter(progress, "samples", count)
     fake_banks = extract(fake, fake_tasks, count, batch_size=batch_size, advance=meter)
     return Sides(fake_banks, real_banks, modes)
 
@@ -86,11 +86,12 @@ def _check_heads(
             raise UsageError(f"{message}; choose another with --extractor, or leave the metric out")
 
 
-class _Meter:
-    """Counts samples towards a progress callback."""
+class Meter:
+    """Counts what is done towards a progress callback, and says at the start that nothing is."""
 
     def __init__(self, progress: ProgressCallback | None, task: str, total: int) -> None:
         self._progress, self._task, self._total, self._done = progress, task, total, 0
+        self(0)
 
     def __call__(self, count: int) -> None:
         self._done += count

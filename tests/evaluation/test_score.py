@@ -152,10 +152,11 @@ def test_a_torch_dataset_of_images_and_labels_is_scored():
     assert one["fid"].value == other["fid"].value
 
 
-def test_progress_is_told_for_both_sides():
+def test_progress_is_told_for_both_sides_and_the_metrics():
     seen = []
     ring(progress=seen.append)
     assert [(step.task, step.done, step.total) for step in seen if step.done == step.total] == [
         ("reference", 700, 700),
         ("samples", 700, 700),
+        ("metrics", 3, 3),
     ]
