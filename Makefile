@@ -42,8 +42,8 @@ format: $(VENV)/.installed-dev  ## Put the code into the house format
 docs: $(VENV)/.installed-dev  ## Build the documentation into site/, strictly
 	$(BIN)/mkdocs build --strict
 
-benchmark: $(VENV)/.installed-dev  ## Check the error bars in full (about an hour on two cores)
-	$(BIN)/python benchmarks/coverage.py
+benchmark: $(VENV)/.installed-dev  ## Measure how often the error bars cover the truth (ten minutes on one core)
+	$(BIN)/python benchmarks/coverage.py --out benchmarks/coverage.md
 
 wheel: $(VENV)/.installed-dev  ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build

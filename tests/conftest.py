@@ -17,6 +17,17 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def normal():
+    """Standard normal tensors from one seed."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    return draw
+
+
 @pytest.fixture(scope="session")
 def ring_network():
     """A small generator of points, untrained, from a fixed seed."""

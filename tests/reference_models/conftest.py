@@ -16,14 +16,6 @@ from reference_models.training.folder import Folder
 from reference_models.training.loop import Run
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def recipe() -> Recipe:
     """Batch norm on both sides, lazy penalties and a falling learning rate: all that a resumed run must carry over."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from gandiag.core.protocols import ImageSpec, Latent
 from gandiag.core.registry import Registry
@@ -17,14 +16,6 @@ def build(dim=4, size=2, channels=1):
         raise ValueError("size is beyond 100\\nsecond line")
     return nn.Sequential(nn.Linear(dim, channels * size * size), nn.Tanh(), nn.Unflatten(1, (channels, size, size)))
 '''
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
