@@ -8,6 +8,7 @@ Forsyth, 2020, arXiv 1911.07023) from two points, all samples and random halves:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,10 @@ from gandiag.core.errors import InputError
 from gandiag.core.score import Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics.feature_bank import FeatureBank, features_of
-from gandiag.statistics.frechet import frechet_distance_of_features, frechet_influence
+from gandiag.statistics.frechet import frechet_distance, frechet_distance_of_features, frechet_influence
 from gandiag.statistics.half_sampling import random_halves
 from gandiag.statistics.intervals import distance_interval, student_factor
+from gandiag.statistics.moments import moments, without
 
 SPLITS = 16  # random splits into two halves that `fid_infinity` averages over
 SPLITS_WIDE = 1  # the same above WIDE dimensions, where each distance costs seconds
@@ -120,14 +122,42 @@ def _influence_variance(*, real: Tensor, fake: Tensor) -> float:
 def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """For each random split, the mean distance of its two halves of both sides."""
     copies = torch.equal(real, fake)
+    full_rank = min(len(real), len(fake)) // 2 > real.shape[1]
+    distance_of_halves = _halves_of_moments(real, fake) if full_rank else _halves_of_features(real, fake)
     means = []
     for _ in range(splits):
         in_real = random_halves(len(real), 1, rng)[0].to(real.device)
         # Copies of the same samples are halved alike, or their halves would differ where they do not.
         in_fake = in_real if copies else random_halves(len(fake), 1, rng)[0].to(fake.device)
-        pairs = ((real[in_real], fake[in_fake]), (real[~in_real], fake[~in_fake]))
-        means.append(np.mean([frechet_distance_of_features(real=one, fake=other).distance for one, other in pairs]))
+        means.append(float(np.mean(distance_of_halves(in_real, in_fake))))
     return np.array(means)
+
+
+def _halves_of_moments(real: Tensor, fake: Tensor) -> Callable[[Tensor, Tensor], tuple[float, float]]:
+    """Distances of the chosen samples and of the others, whose moments are what the chosen leave of the whole."""
+    whole_real, whole_fake = moments(real), moments(fake)
+
+    def distances(in_real: Tensor, in_fake: Tensor) -> tuple[float, float]:
+        part_real, part_fake = moments(real[in_real]), moments(fake[in_fake])
+        rest_real, rest_fake = without(whole_real, part_real), without(whole_fake, part_fake)
+        return (
+            frechet_distance(real=part_real, fake=part_fake).distance,
+            frechet_distance(real=rest_real, fake=rest_fake).distance,
+        )
+
+    return distances
+
+
+def _halves_of_features(real: Tensor, fake: Tensor) -> Callable[[Tensor, Tensor], tuple[float, float]]:
+    """The same for halves that do not fill the dimensions."""
+
+    def distances(in_real: Tensor, in_fake: Tensor) -> tuple[float, float]:
+        return (
+            frechet_distance_of_features(real=real[in_real], fake=fake[in_fake]).distance,
+            frechet_distance_of_features(real=real[~in_real], fake=fake[~in_fake]).distance,
+        )
+
+    return distances
 
 
 def _too_few(dimension: int, count: int) -> str | None:
