@@ -85,12 +85,11 @@ def interval_text(score: Score) -> str:
 
 
 def decimals(score: Score) -> int:
-    """Places that show two digits of the standard error, or four digits of a value without one."""
+    """Places that show two digits of the standard error, or of a quarter of the interval, or four of the value."""
     value = abs(score.value or 0.0)
-    if value == int(value) and not score.stderr:
-        return 0
-    scale = score.stderr or value / 100
-    return max(0, min(6, 1 - math.floor(math.log10(scale)))) if scale > 0 else 4
+    low, high = score.ci95 or (0.0, 0.0)
+    scale = score.stderr or (high - low) / 4 or (0.0 if value == int(value) else value / 100)
+    return max(0, min(6, 1 - math.floor(math.log10(scale)))) if scale > 0 else 0
 
 
 def check_writable(path: Path) -> None:
