@@ -164,7 +164,7 @@ def _reference(
             raise UsageError(f"{message}; give a reference with --against") from error
     needing = [request.name for request in requests if request.real_heads or request.metric.needs_modes]
     if needing:
-        message = f"{fake.info.name} names no dataset, and {' and '.join(needing)} cannot do without a reference"
+        message = f"{fake.info.name} names no dataset, and {', '.join(needing)} cannot do without a reference"
         raise UsageError(f"{message}; give one with --against")
     return None
 

@@ -64,9 +64,10 @@ def test_every_loss_pulls_the_players_apart_and_survives_large_logits(name):
     real, fake = REAL.clone().requires_grad_(), FAKE.clone().requires_grad_()
     real_pull, fake_pull = torch.autograd.grad(players.discriminator(real, fake), (real, fake))
     (generator_pull,) = torch.autograd.grad(players.generator(REAL, fake), fake)
-    assert real_pull.sum() < 0  # descent raises real logits as a whole,
-    assert fake_pull.sum() > 0  # lowers fake ones,
-    assert generator_pull.sum() < 0  # and the generator raises them again
+    # Descent raises real logits and lowers fake ones, and the generator raises them again; beyond a margin, not at all.
+    for pull, sign in ((real_pull, -1), (fake_pull, 1), (generator_pull, -1)):
+        assert (sign * pull >= 0).all()
+        assert (sign * pull > 0).any()
     for extreme in (1e4, -1e4):
         assert players.discriminator(-REAL - extreme, FAKE + extreme).isfinite()
         assert players.generator(REAL, FAKE + extreme).isfinite()
