@@ -32,10 +32,6 @@ class MissingDataError(InputError):
     """Data or weights that are not on this machine; the message says how to get them."""
 
 
-class MissingExtraError(GandiagError):
-    """An optional dependency that is not installed; the message names the extra."""
-
-
 class TrainingError(GandiagError):
     """A training run that cannot go on, such as one with a non-finite loss."""
 

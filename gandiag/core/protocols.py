@@ -6,7 +6,7 @@ Sources give samples, datasets are sources with a meaning, extractors give featu
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -233,7 +233,7 @@ class Progress:
     task: str
     done: int
     total: int
-    note: str = field(default="")
+    note: str = ""
 
 
 class ProgressCallback(Protocol):

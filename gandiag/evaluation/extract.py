@@ -92,7 +92,8 @@ def _gathered(source: Source, base: Extracted, start: int, stop: int) -> Extract
 
 
 def _kept(found: Extracted, heads: frozenset[str]) -> Extracted:
-    features = found.features if "features" in heads else found.features[:, :0]
+    # Not an empty slice, which would keep the whole batch alive behind it.
+    features = found.features if "features" in heads else found.features.new_empty(len(found.features), 0)
     return Extracted(features, found.logits if "logits" in heads else None)
 
 
