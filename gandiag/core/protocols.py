@@ -121,21 +121,38 @@ class DatasetFactory(Protocol):
 
 @dataclass(frozen=True)
 class ExtractorInfo:
-    """What an extractor is: its name, the SHA-256 of its weights, its preprocessing and what it gives."""
+    """What an extractor is.
+
+    Attributes:
+        name: as it is registered.
+        sha256: of its weights; None where it has none.
+        preprocessing: from a sample to the network's input, in words, or the name of a preprocessing protocol.
+        heads: what it gives, of `features`, `logits` and `spatial`.
+        per_channel: whether a stack's features are those of its channels, joined.
+        batch_size: samples at a time that suit the device; a constant, not a measurement, so that numbers repeat.
+    """
 
     name: str
     sha256: str | None
     preprocessing: str
     heads: frozenset[str]
     per_channel: bool = False
+    batch_size: int = 512
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What an extractor found in a batch: features (n, d); logits (n, groups, classes), a group a labelled part."""
+    """What an extractor found in a batch, float32.
+
+    Attributes:
+        features: (n, d).
+        logits: (n, groups, classes), a group for each labelled part of a sample.
+        spatial: (n, s), features that keep the position in the image, for `sfid`.
+    """
 
     features: Tensor
     logits: Tensor | None = None
+    spatial: Tensor | None = None
 
 
 class Extractor(Protocol):
@@ -148,17 +165,31 @@ class Extractor(Protocol):
     def info(self) -> ExtractorInfo: ...
 
     def __call__(self, samples: Tensor) -> Extracted:
-        """Features of a batch as a source reads it; raises InputError for a shape that it cannot take."""
+        """What it finds in a batch.
+
+        Takes what a source reads, uint8 (n, C, H, W) or float32 (n, d), and images that were not quantised, float32
+        on the same scale from 0 to 255. Raises InputError for a shape that it cannot take.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class ExtractorOptions:
-    """How to open an extractor: the device, the arithmetic, and a weights file that replaces the default."""
+    """How to open an extractor.
+
+    Attributes:
+        device: `cpu`, `cuda` or `cuda:i`.
+        precision: of the arithmetic.
+        weights: file that replaces the default weights.
+        preprocessing: name of a preprocessing protocol that replaces the extractor's own.
+        compile: compile the network with frozen weights: slower to start, faster after.
+    """
 
     device: str = "cpu"
     precision: Precision = "fp32"
     weights: Path | None = None
+    preprocessing: str | None = None
+    compile: bool = False
 
 
 class ExtractorFactory(Protocol):

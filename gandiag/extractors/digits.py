@@ -62,7 +62,7 @@ class Digits:
     precision: Precision
 
     def __call__(self, samples: Tensor) -> Extracted:
-        if samples.ndim != 4 or tuple(samples.shape[2:]) != (SIZE, SIZE) or samples.dtype != torch.uint8:
+        if samples.ndim != 4 or tuple(samples.shape[2:]) != (SIZE, SIZE):
             message = (
                 f"the extractor digits takes images of {SIZE} x {SIZE} pixels, not samples {tuple(samples.shape[1:])}"
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gandiag.core.protocols import Extracted, ExtractorInfo, ExtractorOptions
@@ -24,7 +23,7 @@ class Pixels:
 
     def __call__(self, samples: Tensor) -> Extracted:
         values = samples.to(self.device)
-        values = values.float() / 255 if values.dtype == torch.uint8 else values.float()
+        values = values.float() / 255 if values.ndim == 4 else values.float()
         return Extracted(features=values.flatten(1))
 
 

@@ -2,162 +2,198 @@
 
 `fid` is the squared Frechet distance of Gaussians fitted to the features (Heusel et al., 2017, arXiv 1706.08500), with
 unbiased covariances in float64. It is biased upward by about c / N. `fid_infinity` removes that term (Chong and
-Forsyth, 2020, arXiv 1911.07023) from two points, all samples and random halves: `2 FID(N) - FID(N / 2)`.
+Forsyth, 2020, arXiv 1911.07023) from two points, all samples and halves of them: `2 FID(N) - FID(N / 2)`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gandiag.core import seeds
 from gandiag.core.errors import InputError
 from gandiag.core.score import Score, measured, undefined
 from gandiag.metrics._metric import Metric
-from gandiag.statistics.feature_bank import FeatureBank, features_of
-from gandiag.statistics.frechet import frechet_distance, frechet_distance_of_features, frechet_influence
-from gandiag.statistics.half_sampling import random_halves
+from gandiag.statistics.feature_bank import FeatureBank, moments_of
+from gandiag.statistics.frechet import (
+    frechet_distance_of_grouped,
+    influence,
+    normal_influence_variance,
+    optimal_maps,
+)
+from gandiag.statistics.grouped_moments import GroupedMoments, grouped_moments
 from gandiag.statistics.intervals import distance_interval, student_factor
-from gandiag.statistics.moments import moments, without
 
-SPLITS = 16  # random splits into two halves that `fid_infinity` averages over
-SPLITS_WIDE = 1  # the same above WIDE dimensions, where each distance costs seconds
-WIDE = 512
-SMALLEST_TO_HALVE = 8
+SHOWN = 32  # worst and best samples in the details
 
 
 def fid(
-    *, real: FeatureBank | Tensor, fake: FeatureBank | Tensor, rng: np.random.Generator | None = None
+    *,
+    real: FeatureBank | Tensor | GroupedMoments,
+    fake: FeatureBank | Tensor | GroupedMoments,
+    rng: np.random.Generator | None = None,
+    unbiased: bool = True,
+    shown: int = SHOWN,
 ) -> dict[str, Score]:
     """Frechet distance of features, lower is better, 0 for equal distributions.
 
     Args:
-        real: features (n_real, d).
-        fake: features (n_fake, d).
-        rng: draws the halves; a fixed one where none is given.
+        real: features (n_real, d), or their moments.
+        fake: features (n_fake, d), or their moments.
+        rng: not used; the halves are those of the groups of moments, the same every time.
+        unbiased: divide covariances by N - 1; by N where false, as StyleGAN does.
+        shown: how many of the samples that raise and that lower the distance most are in the details of `fid`.
 
     Returns:
         `fid`: the distance at these sample counts, biased upward by about c / N; 0 or more. Its error bar is the
-        closed-form influence function of the distance.
+        closed-form influence function of the distance, of up to 8,192 samples a side. `details.worst` and
+        `details.best` are the samples with the largest and the smallest influence: the change of the distance, times
+        N, if there were one more of its like.
         `fid_infinity`: the distance without that bias; slightly negative values are possible near 0.
 
     Raises:
-        InputError: a side holds no features, or values that are not finite, or the dimensions differ.
+        InputError: a side holds neither features nor moments, or values not finite, or the dimensions differ.
     """
-    real_features, fake_features = _same_width(features_of(real), features_of(fake))
-    rng = rng or seeds.generator(0, "fid")
-    n_real, n_fake, width = len(real_features), len(fake_features), real_features.shape[1]
-    smallest = min(n_real, n_fake)
+    real_moments, fake_moments = moments_of(real), moments_of(fake)
+    if real_moments.dimension != fake_moments.dimension:
+        dimensions = f"real features have {real_moments.dimension} dimensions"
+        raise InputError(f"{dimensions} and fake ones {fake_moments.dimension}")
+    n_real, n_fake, width = real_moments.count, len(fake_moments), fake_moments.dimension
+    smallest = n_fake if n_real is None else min(n_real, n_fake)
+    params = {} if unbiased else {"covariance": "divided by N"}
+
+    def unknown(reason: str) -> Score:
+        return undefined(reason, better="lower", n_real=n_real, n_fake=n_fake, params=params)
+
     if smallest < 2:
-        reason = f"a covariance needs 2 samples or more a side, not {smallest}"
-        none = undefined(reason, better="lower", n_real=n_real, n_fake=n_fake)
+        none = unknown(f"a covariance needs 2 samples or more a side, not {smallest}")
         return {"fid": none, "fid_infinity": none}
-    real_features, fake_features = _varying(real_features, fake_features)
-    dimension = real_features.shape[1]
-    distance = frechet_distance_of_features(real=real_features, fake=fake_features)
-    variance = _influence_variance(real=real_features, fake=fake_features)
+    real_moments, fake_moments = _varying(real_moments, fake_moments)
+    varying = fake_moments.dimension
+    real_moments, fake_moments = _spanned(real_moments, fake_moments)
+    if not unbiased:
+        real_moments, fake_moments = real_moments.biased(), fake_moments.biased()
+    distance = frechet_distance_of_grouped(real=real_moments, fake=fake_moments)
+    spread = _spread(real_moments, fake_moments)
     plain = measured(
         distance.distance,
-        stderr=variance**0.5,
-        error_method="influence",
+        stderr=spread.variance**0.5,
+        error_method=spread.method,
         better="lower",
         n_real=n_real,
         n_fake=n_fake,
         limits=(0.0, math.inf),
-        unreliable=_too_few(dimension, smallest),
+        unreliable=_too_few(varying, smallest),
+        params=params,
         details={
             "dimension": width,
-            "constant_dimensions": width - dimension,
+            "constant_dimensions": width - varying,
             "rank_deficient": distance.rank_deficient,
+            **_extremes(spread.of_fake, shown),
         },
     )
-    if smallest < SMALLEST_TO_HALVE:
-        reason = f"halves of {smallest} samples are too few to extrapolate from; {SMALLEST_TO_HALVE} or more a side"
-        return {"fid": plain, "fid_infinity": undefined(reason, better="lower", n_real=n_real, n_fake=n_fake)}
-    splits = SPLITS if dimension <= WIDE else SPLITS_WIDE
-    halves = _half_distances(real_features, fake_features, splits, rng)
+    group_count = min(side.group_count for side in _halvable(real_moments, fake_moments))
+    if group_count < 2:
+        return {"fid": plain, "fid_infinity": unknown(f"{smallest} samples are too few to halve; 8 or more a side")}
+    halves = _half_distances(real_moments, fake_moments, group_count)
     infinite = 2 * distance.distance - float(halves.mean())
     # The mean of two complementary halves varies from split to split as the whole would if the distance were 0. Of
     # what varies in proportion to the distance, the influence function knows the rate.
-    at_zero = float(halves.var(ddof=1)) * (1 + 1 / splits) if splits > 1 else variance / 2
+    splits = len(halves)
+    at_zero = float(halves.var(ddof=1)) * (1 + 1 / splits) if splits > 1 else spread.variance / 2
     widened = at_zero * student_factor(splits) ** 2 if splits > 1 else at_zero
-    slope = variance / distance.distance if distance.distance > 0 else 0.0
+    slope = spread.variance / distance.distance if distance.distance > 0 else 0.0
     extrapolated = measured(
         infinite,
         stderr=math.sqrt(slope * max(infinite, 0.0) + at_zero),
         interval=distance_interval(infinite, slope, widened),
-        error_method="influence",
+        error_method=spread.method,
         better="lower",
         n_real=n_real,
         n_fake=n_fake,
-        unreliable=_too_few(dimension, smallest // 2),
-        params={"splits": splits},
+        unreliable=_too_few(varying, smallest // 2),
+        params={**params, "splits": splits},
         details={"half_fid": float(halves.mean()), "half_n": smallest // 2},
     )
     return {"fid": plain, "fid_infinity": extrapolated}
 
 
-def _same_width(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    if real.shape[1] != fake.shape[1]:
-        raise InputError(f"real features have {real.shape[1]} dimensions and fake ones {fake.shape[1]}")
-    return real, fake.to(real.device)
+@dataclass(frozen=True)
+class _Spread:
+    """Variance of the distance to first order, how it was found, and the influence of the first fakes."""
+
+    variance: float
+    method: str
+    of_fake: Tensor
 
 
-def _varying(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Both sides without the dimensions that are the same constant in all samples: they add exactly nothing."""
-    varies = (real != real[0]).any(dim=0) | (fake != real[0]).any(dim=0)
-    return real[:, varies], fake[:, varies]
+def _spread(real: GroupedMoments, fake: GroupedMoments) -> _Spread:
+    to_fake, to_real = optimal_maps(real=real.whole, fake=fake.whole)
+    of_fake = influence(fake.rows, own=fake.whole, other=real.whole, optimal_map=to_real)
+    if len(fake.rows) > 1:
+        variance = float(of_fake.var()) / len(fake)
+    else:
+        variance = normal_influence_variance(own=fake.whole, other=real.whole, optimal_map=to_real) / len(fake)
+    if real.count is None:
+        return _Spread(variance, "influence; the reference, whose N is not known, taken as exact", of_fake)
+    if len(real.rows) > 1:
+        of_real = influence(real.rows, own=real.whole, other=fake.whole, optimal_map=to_fake)
+        return _Spread(variance + float(of_real.var()) / real.count, "influence", of_fake)
+    of_normal = normal_influence_variance(own=real.whole, other=fake.whole, optimal_map=to_fake)
+    return _Spread(variance + of_normal / real.count, "influence; that of the reference taken as normal", of_fake)
 
 
-def _influence_variance(*, real: Tensor, fake: Tensor) -> float:
-    on_real, on_fake = frechet_influence(real=real, fake=fake)
-    return float(on_real.var() / len(real) + on_fake.var() / len(fake))
+def _extremes(of_fake: Tensor, shown: int) -> dict[str, Any]:
+    """The samples that raise and that lower the distance most, by index."""
+    count = min(shown, len(of_fake) // 2)
+    order = of_fake.argsort(descending=True, stable=True)
+
+    def listed(indices: Tensor) -> list[dict[str, Any]]:
+        return [{"fake": int(index), "influence": float(of_fake[index])} for index in indices]
+
+    return {
+        "worst": listed(order[:count]),
+        "best": listed(order.flip(0)[:count]),
+        "looked_at": len(of_fake),
+    }
 
 
-def _half_distances(real: Tensor, fake: Tensor, splits: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """For each random split, the mean distance of its two halves of both sides."""
-    copies = torch.equal(real, fake)
-    full_rank = min(len(real), len(fake)) // 2 > real.shape[1]
-    distance_of_halves = _halves_of_moments(real, fake) if full_rank else _halves_of_features(real, fake)
+def _halvable(real: GroupedMoments, fake: GroupedMoments) -> list[GroupedMoments]:
+    """The sides to halve: a reference of which only the whole is known stays whole, and keeps its share of the bias."""
+    return [fake] if not real.complete and real.group_count == 1 else [real, fake]
+
+
+def _half_distances(real: GroupedMoments, fake: GroupedMoments, group_count: int) -> npt.NDArray[np.float64]:
+    """For each split, the mean distance of its two halves of both sides."""
     means = []
-    for _ in range(splits):
-        in_real = random_halves(len(real), 1, rng)[0].to(real.device)
-        # Copies of the same samples are halved alike, or their halves would differ where they do not.
-        in_fake = in_real if copies else random_halves(len(fake), 1, rng)[0].to(fake.device)
-        means.append(float(np.mean(distance_of_halves(in_real, in_fake))))
+    for split in range(1, group_count):
+        real_halves = real.halves(split, group_count) if len(_halvable(real, fake)) == 2 else (real, real)
+        pairs = zip(real_halves, fake.halves(split, group_count), strict=True)
+        distances = [frechet_distance_of_grouped(real=one, fake=other).distance for one, other in pairs]
+        means.append(float(np.mean(distances)))
     return np.array(means)
 
 
-def _halves_of_moments(real: Tensor, fake: Tensor) -> Callable[[Tensor, Tensor], tuple[float, float]]:
-    """Distances of the chosen samples and of the others, whose moments are what the chosen leave of the whole."""
-    whole_real, whole_fake = moments(real), moments(fake)
-
-    def distances(in_real: Tensor, in_fake: Tensor) -> tuple[float, float]:
-        part_real, part_fake = moments(real[in_real]), moments(fake[in_fake])
-        rest_real, rest_fake = without(whole_real, part_real), without(whole_fake, part_fake)
-        return (
-            frechet_distance(real=part_real, fake=part_fake).distance,
-            frechet_distance(real=rest_real, fake=rest_fake).distance,
-        )
-
-    return distances
+def _varying(real: GroupedMoments, fake: GroupedMoments) -> tuple[GroupedMoments, GroupedMoments]:
+    """Both sides without the dimensions that are the same constant in all samples: they add exactly nothing."""
+    if real.lowest is None or real.highest is None or fake.lowest is None or fake.highest is None:
+        return real, fake
+    varies = (real.lowest != real.highest) | (fake.lowest != fake.highest) | (real.lowest != fake.lowest)
+    return real.selected(varies), fake.selected(varies)
 
 
-def _halves_of_features(real: Tensor, fake: Tensor) -> Callable[[Tensor, Tensor], tuple[float, float]]:
-    """The same for halves that do not fill the dimensions."""
-
-    def distances(in_real: Tensor, in_fake: Tensor) -> tuple[float, float]:
-        return (
-            frechet_distance_of_features(real=real[in_real], fake=fake[in_fake]).distance,
-            frechet_distance_of_features(real=real[~in_real], fake=fake[~in_fake]).distance,
-        )
-
-    return distances
+def _spanned(real: GroupedMoments, fake: GroupedMoments) -> tuple[GroupedMoments, GroupedMoments]:
+    """Both sides in the space that their samples span, where that is smaller: distances there are the same."""
+    if not real.complete or not fake.complete or len(real) + len(fake) >= real.dimension:
+        return real, fake
+    rows = torch.cat([real.rows, fake.rows]).double()
+    _, triangle = torch.linalg.qr((rows - rows.mean(dim=0)).T)
+    return grouped_moments(triangle.T[: len(real)]), grouped_moments(triangle.T[len(real) :])
 
 
 def _too_few(dimension: int, count: int) -> str | None:
@@ -169,6 +205,7 @@ def _too_few(dimension: int, count: int) -> str | None:
 METRIC = Metric(
     compute=fid,
     scores={"fid": "lower", "fid_infinity": "lower"},
-    heads=frozenset({"features"}),
+    heads=frozenset({"moments"}),
     minimum_samples=2,
+    version=2,
 )

@@ -20,13 +20,14 @@ from gandiag.core.modes import ClassModes, MixtureModes, Modes
 from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics import histogram
-from gandiag.statistics.feature_bank import FeatureBank, features_of, logits_of
+from gandiag.statistics.feature_bank import FeatureBank, features_of, logit_blocks, logit_shape
 from gandiag.statistics.intervals import share_interval
 from gandiag.statistics.posterior import joint_argmax
 
 ALIASES = ("modes",)
 
 ROBUST_COUNT = 5  # samples that a mode needs in `modes_at_5`: one misclassified sample makes no mode
+SURE = 0.9  # confidence below which a sample counts as one that the classifier is unsure of
 SPARSE = 10  # samples a mode below which the correction of the bias is a guess
 SCORES: dict[str, Better | None] = {
     "modes": "higher",
@@ -67,19 +68,24 @@ def mode_coverage(
     modes = modes or (real.modes if real is not None else None)
     if isinstance(modes, MixtureModes):
         return _of_mixture(features_of(fake), modes)
-    logits = logits_of(fake)
+    samples, channels, classes = logit_shape(fake)
     if modes is None:
-        modes = ClassModes(np.full(logits.shape[2], 1 / logits.shape[2]), channels=logits.shape[1])
-    if tuple(logits.shape[1:]) != (modes.channels, len(modes.frequencies)):
+        modes = ClassModes(np.full(classes, 1 / classes), channels=channels)
+    if (channels, classes) != (modes.channels, len(modes.frequencies)):
         expected = f"{modes.channels} channels of {len(modes.frequencies)} classes"
-        raise InputError(f"logits of shape {tuple(logits.shape)} do not fit modes that are {expected}")
-    counts = torch.bincount(joint_argmax(logits), minlength=modes.count).cpu().numpy()
-    top = logits.double().softmax(dim=2).amax(dim=2)
+        raise InputError(f"logits of shape {(samples, channels, classes)} do not fit modes that are {expected}")
+    counts = torch.zeros(modes.count, dtype=torch.int64)
+    confidence, unsure = 0.0, 0
+    for logits in logit_blocks(fake):
+        counts += torch.bincount(joint_argmax(logits), minlength=modes.count).cpu()
+        top = logits.double().softmax(dim=2).amax(dim=2)
+        confidence += float(top.sum()) / channels
+        unsure += int((top.amin(dim=1) < SURE).sum())
     details = {
-        "mean_confidence": float(top.mean()) if len(top) else None,
-        "low_confidence": float((top.amin(dim=1) < 0.9).double().mean()) if len(top) else None,
+        "mean_confidence": confidence / samples if samples else None,
+        "low_confidence": unsure / samples if samples else None,
     }
-    return _scores(counts, len(logits), modes, details)
+    return _scores(counts.numpy(), samples, modes, details)
 
 
 def _of_mixture(points: Tensor, modes: MixtureModes) -> dict[str, Score]:
@@ -203,7 +209,7 @@ def _share(good: int, samples: int, perfect: float) -> Score:
 
 
 METRIC = Metric(
-    compute=lambda *, real, fake, rng: mode_coverage(real=real, fake=fake, rng=rng),
+    compute=mode_coverage,
     scores={name: better for name, better in SCORES.items() if name != "high_quality"},
     heads=frozenset({"logits"}),
     real_heads=frozenset(),

@@ -9,6 +9,7 @@ that hold a fake, k = 5 (Naeem et al., 2020, arXiv 2002.09797). A distance equal
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -44,6 +45,7 @@ def precision_recall(
     k_precision: int = K_PRECISION,
     k_coverage: int = K_COVERAGE,
     halves: int = HALVES,
+    closed: bool = True,
 ) -> dict[str, Score]:
     """Precision, recall, density and coverage of features, higher is better for each.
 
@@ -53,6 +55,7 @@ def precision_recall(
         rng: draws the halves; a fixed one where none is given.
         k_precision: neighbour that sets the radius for precision and recall.
         k_coverage: the same for density and coverage.
+        closed: whether a distance equal to the radius counts as inside.
         halves: random halves of both sides whose spread is the standard error; 0 for no error bars.
 
     Returns:
@@ -73,7 +76,11 @@ def precision_recall(
         reason = f"{smallest} samples have no {k}-th neighbour; {k + 1} or more a side"
         return {
             name: undefined(
-                reason, better=better, n_real=n_real, n_fake=n_fake, params=_params(name, k_precision, k_coverage)
+                reason,
+                better=better,
+                n_real=n_real,
+                n_fake=n_fake,
+                params=_params(name, k_precision, k_coverage, closed),
             )
             for name, better in SCORES.items()
         }
@@ -82,8 +89,8 @@ def precision_recall(
     points_real, points_fake = centred_pair(real=real_features, fake=fake_features)
     in_real, in_fake = (random_halves(count, half_count, rng).to(points_real.device) for count in (n_real, n_fake))
     ranks = (k_precision, k_coverage)
-    around_real = count_in_balls(points_real, points_fake, ranks, in_real, in_fake)
-    around_fake = count_in_balls(points_fake, points_real, (k_precision,), in_fake, in_real)
+    around_real = count_in_balls(points_real, points_fake, ranks, in_real, in_fake, closed=closed)
+    around_fake = count_in_balls(points_fake, points_real, (k_precision,), in_fake, in_real, closed=closed)
     values = {
         "precision": around_real[k_precision].share_of_points_inside(),
         "recall": around_fake[k_precision].share_of_points_inside(),
@@ -102,7 +109,7 @@ def precision_recall(
             n_real=n_real,
             n_fake=n_fake,
             limits=(0.0, math.inf if name == "density" else 1.0),
-            params=_params(name, k_precision, k_coverage),
+            params=_params(name, k_precision, k_coverage, closed),
             details={"halves": half_count},
         )
         for name, value in values.items()
@@ -116,8 +123,9 @@ def _interval(name: str, values: Tensor, count: int) -> tuple[float, float]:
     return min(value - reach, low), max(value + reach, high)
 
 
-def _params(name: str, k_precision: int, k_coverage: int) -> dict[str, int]:
-    return {"k": k_precision if name in ("precision", "recall") else k_coverage}
+def _params(name: str, k_precision: int, k_coverage: int, closed: bool) -> dict[str, Any]:
+    k = k_precision if name in ("precision", "recall") else k_coverage
+    return {"k": k} if closed else {"k": k, "closed": False}
 
 
 METRIC = Metric(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gandiag.statistics import collective
 from gandiag.statistics.neighbours import blocks, neighbour_lists, squared_distances
 
 # Neighbours kept of each point: fewer than 5 of 32 fall into a random half for one point in a hundred thousand.
@@ -49,7 +50,13 @@ class BallCounts:
 
 
 def count_in_balls(
-    centres: Tensor, points: Tensor, ranks: Sequence[int], centre_halves: Tensor, point_halves: Tensor
+    centres: Tensor,
+    points: Tensor,
+    ranks: Sequence[int],
+    centre_halves: Tensor,
+    point_halves: Tensor,
+    *,
+    closed: bool = True,
 ) -> dict[int, BallCounts]:
     """Count the points in the balls around the centres, whose radius is the distance to the `rank`-th other centre.
 
@@ -58,21 +65,28 @@ def count_in_balls(
         points: (m, d), moved by the same shift.
         ranks: neighbours that set the radius; each below n.
         centre_halves, point_halves: bool (halves, n) and (halves, m): who is in each half.
+        closed: whether a point at the very radius is inside.
 
     Returns:
-        The counts for each rank. A point at the very radius is inside. Memory grows with n + m.
+        The counts for each rank. Memory grows with n + m. Where several processes run, each takes a share of the
+        blocks.
     """
     in_centres, in_points = _with_everyone(centre_halves), _with_everyone(point_halves)
     radii = _radii(centres, sorted(set(ranks)), centre_halves)
+    if not closed:  # the largest number below: what is at most that is less than the radius
+        radii = {rank: torch.nextafter(radius, torch.full_like(radius, -1)) for rank, radius in radii.items()}
     counts = {
         rank: BallCounts(torch.zeros_like(in_points), torch.zeros_like(in_centres), in_centres, in_points)
         for rank in radii
     }
     norms = points.square().sum(dim=1)
-    for block in blocks(len(centres), len(points)):
+    for block in collective.shared(blocks(len(centres), len(points))):
         distances = squared_distances(centres[block], points, norms)
         for rank, radius in radii.items():
             _add_block(counts[rank], distances, radius[block], block)
+    for count in counts.values():
+        collective.total(count.balls)
+        collective.total(count.points)
     return counts
 
 

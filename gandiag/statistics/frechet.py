@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gandiag.statistics.moments import Moments, moments
+from gandiag.statistics.grouped_moments import GroupedMoments
+from gandiag.statistics.moments import CHUNK, Moments, moments
 
 
 @dataclass(frozen=True)
@@ -51,34 +52,88 @@ def frechet_distance_of_features(*, real: Tensor, fake: Tensor) -> Frechet:
     return Frechet(max(float(distance), 0.0), True)
 
 
+def frechet_distance_of_grouped(*, real: GroupedMoments, fake: GroupedMoments) -> Frechet:
+    """The same from grouped moments, by the cheapest exact way: features where they are fewer than dimensions."""
+    few_real, few_fake = (side.complete and len(side) <= side.dimension for side in (real, fake))
+    if (few_real and fake.complete) or (few_fake and real.complete):
+        return frechet_distance_of_features(real=real.rows, fake=fake.rows)
+    if few_real:
+        return _distance_of_few(real.rows, fake.whole)
+    if few_fake:
+        return _distance_of_few(fake.rows, real.whole)
+    return frechet_distance(real=real.whole, fake=fake.whole)
+
+
 def frechet_influence(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Influence of each real and each fake sample on their Frechet distance: two float64 tensors, (n_r,) and (n_f,).
 
-    `phi_f(x) = 2 (mu_f - mu_r)'(x - mu_f) + (x - mu_f)'(I - T)(x - mu_f) - tr((I - T) S_f)` with `T` the optimal map
-    from the fake to the real Gaussian, and likewise for the real side with the inverse map. The mean of each is 0 and
-    `var(phi_f) / n_f + var(phi_r) / n_r` is the variance of the distance to first order.
+    The mean of each is 0 and `var(phi_f) / n_f + var(phi_r) / n_r` is the variance of the distance to first order.
     """
     real_moments, fake_moments = moments(real), moments(fake)
-    factor, _ = _factor(real_moments.covariance)
-    product = factor.T @ fake_moments.covariance @ factor
+    to_fake, to_real = optimal_maps(real=real_moments, fake=fake_moments)
+    on_real = influence(real, own=real_moments, other=fake_moments, optimal_map=to_fake)
+    on_fake = influence(fake, own=fake_moments, other=real_moments, optimal_map=to_real)
+    return on_real - on_real.mean(), on_fake - on_fake.mean()
+
+
+def optimal_maps(*, real: Moments, fake: Moments) -> tuple[Tensor, Tensor]:
+    """The linear maps that carry the real Gaussian onto the fake one, and back: two (d, d) float64 matrices."""
+    factor, _ = _factor(real.covariance)
+    product = factor.T @ fake.covariance @ factor
     values, vectors = torch.linalg.eigh((product + product.T) / 2)
     roots = values.clamp_min(0).sqrt()
     # Directions in which one side has no spread carry no sample of that side: the pseudo-inverse leaves them out.
     kept = roots > roots.amax().clamp_min(0) * 1e-7 if len(roots) else roots > 0
     inverse_roots = torch.where(kept, 1 / torch.where(kept, roots, 1), 0)
-    inverse = torch.linalg.pinv(factor)  # empty for a side without any spread, whose maps are then zero
+    inverse = _inverse(factor)  # empty for a side without any spread, whose maps are then zero
     to_fake = inverse.T @ (vectors * roots) @ vectors.T @ inverse
     to_real = factor @ (vectors * inverse_roots) @ vectors.T @ factor.T
-    return _influence(real, real_moments, fake_moments, to_fake), _influence(fake, fake_moments, real_moments, to_real)
+    return to_fake, to_real
 
 
-def _influence(rows: Tensor, own: Moments, other: Moments, optimal_map: Tensor) -> Tensor:
+def influence(rows: Tensor, *, own: Moments, other: Moments, optimal_map: Tensor) -> Tensor:
+    """Influence of samples (n, d) on the distance of their side from the other: float64 (n,).
+
+    `phi(x) = 2 (mu - mu_o)'(x - mu) + (x - mu)'(I - T)(x - mu) - tr((I - T) S)` with `T` the map from the side's own
+    Gaussian onto the other.
+    """
     curvature = torch.eye(len(optimal_map), dtype=torch.float64, device=optimal_map.device) - optimal_map
-    centred = rows.double() - own.mean
-    linear = 2 * centred @ (own.mean - other.mean)
-    quadratic = ((centred @ curvature) * centred).sum(dim=1)
-    influence = linear + quadratic
-    return influence - influence.mean()
+    level = (curvature * own.covariance).sum()
+    parts = []
+    for block in torch.split(rows, CHUNK):
+        centred = block.double() - own.mean
+        linear = 2 * centred @ (own.mean - other.mean)
+        parts.append(linear + ((centred @ curvature) * centred).sum(dim=1) - level)
+    return torch.cat(parts)
+
+
+def normal_influence_variance(*, own: Moments, other: Moments, optimal_map: Tensor) -> float:
+    """Variance of the influence of a sample of the side's own Gaussian, for a side whose samples are not at hand."""
+    curvature = torch.eye(len(optimal_map), dtype=torch.float64, device=optimal_map.device) - optimal_map
+    shift, bent = own.mean - other.mean, curvature @ own.covariance
+    return float(4 * shift @ own.covariance @ shift + 2 * (bent * bent.T).sum())
+
+
+def _distance_of_few(rows: Tensor, other: Moments) -> Frechet:
+    """The distance between a side with no more samples than dimensions and one of which the moments are known."""
+    values = rows.double()
+    mean = values.mean(dim=0)
+    values = (values - mean) / (len(values) - 1) ** 0.5
+    product = values @ other.covariance @ values.T
+    root_trace = torch.linalg.eigvalsh((product + product.T) / 2).clamp_min(0).sqrt().sum()
+    trace = values.square().sum() + other.covariance.trace()
+    distance = (mean - other.mean).square().sum() + trace - 2 * root_trace
+    return Frechet(max(float(distance), 0.0), True)
+
+
+def _inverse(factor: Tensor) -> Tensor:
+    """Pseudo-inverse of a factor; that of a triangular one, which has full rank, by substitution."""
+    if factor.shape[0] == factor.shape[1] and bool((factor.triu(1) == 0).all()):
+        identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
+        inverse: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
+    else:
+        inverse = torch.linalg.pinv(factor)
+    return inverse
 
 
 def _distance(real: Moments, fake: Moments, root_trace: Tensor) -> float:

@@ -54,15 +54,6 @@ def merge(parts: Iterable[Moments]) -> Moments:
     return merged
 
 
-def without(whole: Moments, part: Moments) -> Moments:
-    """Moments of the samples of `whole` that are not in `part`, which is a subset of it: the reverse of `merge`."""
-    count = whole.count - part.count
-    mean = whole.mean + (whole.mean - part.mean) * (part.count / count)
-    shift = part.mean - mean
-    weight = count * part.count / whole.count
-    return Moments(count, mean, whole.scatter - part.scatter - weight * torch.outer(shift, shift))
-
-
 def _chunk_moments(rows: Tensor) -> Moments:
     mean = rows.mean(dim=0) if len(rows) else rows.new_zeros(rows.shape[1])
     centred = rows - mean

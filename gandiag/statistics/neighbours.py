@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gandiag.statistics import collective
+
 BLOCK_ELEMENTS = 8 * 2**20  # distances held at once, 32 MB in float32
 
 
@@ -45,11 +47,13 @@ def neighbour_lists(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """
     norms = points.square().sum(dim=1)
     distances, indices = [], []
-    for block in blocks(len(points), len(points)):
+    for block in collective.shared(blocks(len(points), len(points))):
         found = squared_distances(points[block], points, norms)
         own = torch.arange(block.start, block.stop, device=points.device)
         found[own - block.start, own] = torch.inf
         nearest, index = found.topk(count, dim=1, largest=False, sorted=True)
         distances.append(nearest)
         indices.append(index)
-    return torch.cat(distances), torch.cat(indices)
+    nearest = torch.cat(distances) if distances else norms.new_empty(0, count)
+    index = torch.cat(indices) if indices else torch.empty(0, count, dtype=torch.int64, device=points.device)
+    return collective.gather(nearest), collective.gather(index)

@@ -6,11 +6,6 @@ import torch
 from torch import Tensor
 
 
-def mode_count(logits: Tensor) -> int:
-    """Number of joint classes of logits (n, groups, classes): `classes ** groups`."""
-    return int(logits.shape[2] ** logits.shape[1])
-
-
 def entropy(log_posterior: Tensor) -> Tensor:
     """Entropy in nats over the last dimension; certain posteriors give 0, never NaN."""
     posterior = log_posterior.exp()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,13 +15,15 @@ from gandiag.core import seeds
 from gandiag.core.errors import GandiagError, InputError
 from gandiag.core.modes import ClassModes, MixtureModes, Modes
 from gandiag.core.score import Score
-from gandiag.metrics._metric import Metric
+from gandiag.metrics._metric import HEADS, Metric
 from gandiag.statistics.feature_bank import FeatureBank
+from gandiag.statistics.grouped_moments import grouped_moments
 from gandiag.testing._expect import expect
 
 DIMENSION = 6
 CLASSES = 5
-SPLITTING = ("splits", "subsets")  # params of a score that depends on which samples fall together
+SIZE = 32
+SPLITTING = ("splits", "subsets", "groups")  # params of a score that depends on which samples fall together
 TOLERANCE = 1e-6
 
 Banks = tuple[FeatureBank, FeatureBank]
@@ -38,7 +41,7 @@ def check_metric(metric: Metric) -> None:
     """
     count = max(120, 4 * metric.minimum_samples)
     expect(bool(metric.scores), "the metric declares no scores")
-    expect(metric.heads <= {"features", "logits"}, f"unknown heads {sorted(metric.heads)}")
+    expect(metric.heads <= HEADS.keys(), f"unknown heads {sorted(metric.heads - HEADS.keys())}")
     banks = _banks(metric, count)
     scores = _compute(metric, banks, "random samples")
     expect(set(scores) == set(metric.scores), f"it returns {sorted(scores)} but declares {sorted(metric.scores)}")
@@ -134,10 +137,15 @@ def _check_too_few(metric: Metric) -> None:
 
 
 def _check_widths(metric: Metric, count: int) -> None:
-    if "features" not in _real_heads(metric) & metric.heads:
+    if not {"features", "moments"} & _real_heads(metric) & metric.heads:
         return
     real, fake = _banks(metric, count)
-    narrow = FeatureBank(features=None if fake.features is None else fake.features[:, 1:], logits=fake.logits)
+    features = _fields(fake)["features"][:, 1:]
+    narrow = replace(
+        fake,
+        features=None if fake.features is None else features,
+        moments=None if fake.moments is None else grouped_moments(features),
+    )
     try:
         metric.compute(real=real, fake=narrow, rng=seeds.generator(0, "conformance"))
     except InputError:
@@ -175,11 +183,24 @@ def _banks(metric: Metric, count: int, draw: Callable[[tuple[int, ...]], Tensor]
             drawn = seeds.normal(0, f"conformance/{side}/{head}", 0, count, int(np.prod(shape)))
             return torch.from_numpy(drawn).float().reshape(count, *shape) + shift
 
-        logits = 3 * values("logits", 1, CLASSES) if "logits" in heads else None
-        features = values("features", DIMENSION) if "features" in heads else None
-        return FeatureBank(features=features, logits=logits, modes=modes)
+        features = values("features", DIMENSION) if heads & {"features", "moments"} else None
+        images = 128 + 40 * values("images", 3, SIZE, SIZE) if "images" in heads else None
+        return FeatureBank(
+            features=features if "features" in heads else None,
+            logits=3 * values("logits", 1, CLASSES) if "logits" in heads else None,
+            moments=None if features is None or "moments" not in heads else grouped_moments(features),
+            spatial_moments=grouped_moments(values("spatial", DIMENSION)) if "spatial_moments" in heads else None,
+            images=None if images is None else images.round().clamp(0, 255).byte(),
+            labels=torch.arange(count) % CLASSES if "labels" in heads else None,
+            paths=values("paths").square() if "paths" in heads else None,
+            modes=modes,
+        )
 
-    return bank("real", _real_heads(metric), 0.0, modes), bank("fake", metric.heads, 0.25, None)
+    real_heads = _real_heads(metric)
+    real = bank("real", real_heads, 0.0, modes)
+    if metric.needs_held_out:
+        real = real.with_held_out(bank("held out", real_heads, 0.0, None))
+    return real, bank("fake", metric.heads, 0.25, None)
 
 
 def _real_heads(metric: Metric) -> frozenset[str]:
@@ -187,17 +208,38 @@ def _real_heads(metric: Metric) -> frozenset[str]:
 
 
 def _tensors(banks: Iterable[FeatureBank]) -> list[Tensor]:
-    return [values for bank in banks for values in (bank.features, bank.logits) if values is not None]
+    return [values for bank in banks for values in _fields(bank).values()]
+
+
+def _fields(bank: FeatureBank) -> dict[str, Tensor]:
+    """What holds a row for each sample."""
+    fields = {
+        "features": bank.features if bank.features is not None or bank.moments is None else bank.moments.rows,
+        "logits": bank.logits,
+        "spatial": None if bank.spatial_moments is None else bank.spatial_moments.rows,
+        "images": bank.images,
+        "labels": bank.labels,
+        "paths": bank.paths,
+    }
+    return {name: values for name, values in fields.items() if isinstance(values, Tensor)}
 
 
 def _reordered(bank: FeatureBank) -> FeatureBank:
     """The same samples, sorted by their first number: a prefix is then no fair sample."""
-    key = bank.features if bank.features is not None else bank.logits
-    if key is None:
+    fields = _fields(bank)
+    if not fields:
         return bank
-    order = key.flatten(1)[:, 0].argsort()
+    order = next(iter(fields.values())).flatten(1 if next(iter(fields.values())).ndim > 1 else 0)
+    order = (order[:, 0] if order.ndim > 1 else order).argsort()
+    chosen = {name: values[order] for name, values in fields.items()}
     return FeatureBank(
-        features=None if bank.features is None else bank.features[order],
-        logits=None if bank.logits is None else bank.logits[order],
+        features=None if bank.features is None else chosen["features"],
+        logits=chosen.get("logits"),
+        moments=None if bank.moments is None else grouped_moments(chosen["features"]),
+        spatial_moments=None if bank.spatial_moments is None else grouped_moments(chosen["spatial"]),
+        images=chosen.get("images"),
+        labels=chosen.get("labels"),
+        paths=chosen.get("paths"),
         modes=bank.modes,
+        held_out=bank.held_out,
     )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandiag.core.errors import InputError
-from gandiag.statistics.moments import merge, moments, without
+from gandiag.statistics.moments import merge, moments
 
 
 @settings(max_examples=40, deadline=None)
@@ -38,11 +38,3 @@ def test_one_sample_has_no_covariance():
         _ = moments(torch.ones(1, 3)).covariance
     with pytest.raises(InputError, match="no moments"):
         merge([])
-
-
-def test_what_is_left_of_a_whole_is_what_the_rest_gives(normal):
-    rows = 100 + normal(50, 4)
-    left = without(moments(rows), moments(rows[:20]))
-    assert left.count == 30
-    np.testing.assert_allclose(left.mean, rows[20:].mean(dim=0), rtol=1e-12)
-    np.testing.assert_allclose(left.covariance, np.cov(rows[20:].T), rtol=1e-9)
