@@ -37,3 +37,27 @@ def data_options(command: Command) -> Command:
     command = click.option("--download", is_flag=True, help=text)(command)
     text = "Folder with published datasets (MNIST, CIFAR-10, ...)."
     return click.option("--data-root", type=_PATH, envvar="GANDIAG_DATA_ROOT", show_envvar=True, help=text)(command)
+
+
+def extractor_options(command: Command) -> Command:
+    """`--extractor`, `--weights`, `--preprocessing` and `--compile`."""
+    text = "Compile the extractor's network: slower to start, faster after."
+    command = click.option("--compile", "compiled", is_flag=True, help=text)(command)
+    text = "tf1, pytorch-fid, clean or antialias, in place of the extractor's own."
+    command = click.option("--preprocessing", metavar="NAME", help=text)(command)
+    command = click.option("--weights", type=_PATH, help="Weights file for the extractor.")(command)
+    text = "Extractor in place of the reference's own: a name, or a TorchScript or torch.export file."
+    return click.option("--extractor", metavar="NAME", help=text)(command)
+
+
+def precision_option(command: Command) -> Command:
+    """`--precision`."""
+    choice = click.Choice(["fp32", "tf32", "bf16"])
+    return click.option("--precision", type=choice, default="fp32", show_default=True, help="Arithmetic.")(command)
+
+
+def cache_options(command: Command) -> Command:
+    """`--cache` and `--no-cache`."""
+    command = click.option("--no-cache", is_flag=True, help="Keep no features from run to run.")(command)
+    text = "Folder in which features are kept. Default: $GANDIAG_CACHE, or the user's cache folder."
+    return click.option("--cache", type=_PATH, help=text)(command)

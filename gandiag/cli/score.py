@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import data_options, debug_option, device_option, seed_option
+from gandiag.cli.options import (
+    cache_options,
+    data_options,
+    debug_option,
+    device_option,
+    extractor_options,
+    precision_option,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from gandiag.core.protocols import Precision
@@ -23,34 +31,46 @@ if TYPE_CHECKING:
     metavar="NAMES",
     help="fid, is, pr, modes, ... by comma or repeated; NAME@EXTRACTOR; all. Default: all that apply.",
 )
-@click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder or an array file.")
+@click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
+@click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split.")
 @click.option(
     "-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the reference's protocol."
 )
 @seed_option
-@click.option("--extractor", metavar="NAME", help="Extractor in place of the reference's own.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights file for the extractor.")
+@click.option("--like", metavar="TOOL", help="Follow a tool: torch-fidelity, pytorch-fid, clean-fid, torchmetrics, ...")
+@extractor_options
 @device_option
-@click.option("--batch-size", type=click.IntRange(min=1), default=512, show_default=True, help="Samples at a time.")
-@click.option(
-    "--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True, help="Arithmetic."
-)
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: what suits the extractor.")
+@precision_option
 @data_options
+@cache_options
+@click.option(
+    "--plan", is_flag=True, help="Only say how many samples the interval needs, and how long it takes."
+)
+@click.option("--interval", metavar="WIDTH", help="For --plan: half width, as 0.5 or 2%. Default: 5%.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the Result there; - for stdout, and nothing else.")
 @debug_option
 def score_command(
     source: str,
     metrics: tuple[str, ...],
     against: str | None,
+    held_out: str | None,
     samples: int | None,
     seed: int,
+    like: str | None,
     extractor: str | None,
     weights: Path | None,
+    preprocessing: str | None,
+    compiled: bool,
     device: str,
-    batch_size: int,
+    batch_size: int | None,
     precision: Precision,
     data_root: Path | None,
     download: bool,
+    cache: Path | None,
+    no_cache: bool,
+    plan: bool,
+    interval: str | None,
     json_path: str | None,
 ) -> None:
     """Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
@@ -61,24 +81,33 @@ def score_command(
     gandiag score samples.npz --against mnist --metric fid
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.output import check_writable, print_result, progress_bar
+    from gandiag.evaluation.environment import processes
     from gandiag.evaluation.score import score
 
+    if plan:
+        raise NotImplementedError
     if json_path not in (None, "-"):
         check_writable(Path(str(json_path)))
-    with progress_bar() as progress:
+    with processes(device) as (own_device, first), progress_bar() as progress:
         result = score(
             source,
             list(metrics) or None,
             against=against,
+            held_out=held_out,
             samples=samples,
             seed=seed,
+            like=like,
             extractor=extractor,
             weights=weights,
-            device=device,
+            preprocessing=preprocessing,
+            compiled=compiled,
+            device=own_device,
             precision=precision,
             batch_size=batch_size,
             data_root=data_root,
             download=download,
+            cache=not no_cache if cache is None else cache,
             progress=progress,
         )
-    print_result(result, json_path)
+    if first:
+        print_result(result, json_path)

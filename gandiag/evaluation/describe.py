@@ -25,13 +25,9 @@ def describe_source(source: Source) -> dict[str, Any]:
     }
 
 
-def describe_reference(real: Source | None, samples: int) -> dict[str, Any]:
+def describe_reference(name: str | None, sha256: str | None, samples: int) -> dict[str, Any]:
     """The `reference` of a Result; `samples` of it were used."""
-    return {
-        "name": None if real is None else real.info.name,
-        "sha256": None if real is None else real.info.sha256,
-        "samples": samples,
-    }
+    return {"name": name, "sha256": sha256, "samples": samples}
 
 
 def find_warnings(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -45,3 +48,28 @@ def resolve_device(device: str, precision: Precision = "fp32") -> str:
     if kind == "cpu" and precision == "tf32":
         raise UsageError("the precision tf32 needs a CUDA GPU; use fp32 or bf16 on a CPU")
     return device
+
+
+@contextmanager
+def processes(device: str) -> Iterator[tuple[str, bool]]:
+    """Join the other processes that `torchrun` has started, if it has.
+
+    Gives this process's own device, and whether it is the first, which speaks for all.
+
+    Raises:
+        UsageError: there are more processes than GPUs.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or torch.distributed.is_initialized():
+        yield device, True
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        if local >= torch.cuda.device_count():
+            raise UsageError(f"process {local} has no GPU of its own: start at most {torch.cuda.device_count()}")
+        device = f"cuda:{local}"
+        torch.cuda.set_device(local)
+    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield device, torch.distributed.get_rank() == 0
+    finally:
+        torch.distributed.destroy_process_group()

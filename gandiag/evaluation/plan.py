@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from gandiag.core.errors import InputError, UsageError
 from gandiag.core.modes import MixtureModes, Modes
-from gandiag.core.protocols import Dataset, Extractor, Source
+from gandiag.core.protocols import Dataset, Source
 from gandiag.extractors import EXTRACTORS
 from gandiag.metrics import METRICS
-from gandiag.metrics._metric import Metric
+from gandiag.metrics._metric import HEADS, Metric, configured
 
 SAMPLES = 50_000  # of the literature, where a dataset does not say
+DEFAULT = ("fid", "inception_score", "precision_recall", "mode_coverage")  # where no metric is named
+NONE = ""  # in place of an extractor's name, for metrics that look at the samples themselves
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Request:
     Attributes:
         name: of the metric.
         metric: what it declares.
-        extractor: whose features it looks at; empty until `with_extractor` has chosen the default one.
+        extractor: whose features it looks at; empty until `with_extractor` has chosen the default one, and for good
+            where the metric looks at the samples themselves.
         suffix: what its scores' keys end in: nothing, or `@extractor` where one was asked for.
         optional: asked for by `all` or by default, so that it may be left out where it does not apply.
     """
@@ -34,8 +39,14 @@ class Request:
     optional: bool = False
 
     def with_extractor(self, default: str) -> Request:
-        """The request with the default extractor where none was asked for."""
-        return replace(self, extractor=self.extractor or default)
+        """The request with the metric's own extractor, or the default one, where none was asked for."""
+        if not self.metric.extracts:
+            return replace(self, extractor=NONE)
+        return replace(self, extractor=self.extractor or self.metric.extractor or default)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Request:
+        """The request with other settings of its metric."""
+        return replace(self, metric=configured(self.metric, settings))
 
     def heads(self, modes: Modes | None) -> frozenset[str]:
         """What it needs of the fake side."""
@@ -43,19 +54,26 @@ class Request:
             return self.metric.mixture_heads
         return self.metric.heads
 
+    def rows(self, count: int, *, capped: bool) -> int:
+        """How many of `count` samples it looks at."""
+        limit = self.metric.maximum_samples
+        return min(count, limit) if capped and limit is not None else count
+
     @property
     def real_heads(self) -> frozenset[str]:
         """What it needs of the real side."""
         return self.metric.heads if self.metric.real_heads is None else self.metric.real_heads
 
 
-def parse_metrics(names: Sequence[str]) -> list[Request]:
-    """Requests for names and aliases, `NAME@EXTRACTOR`, comma-separated lists, and `all`.
+def parse_metrics(names: Sequence[str] | None) -> list[Request]:
+    """Requests for names and aliases, `NAME@EXTRACTOR`, comma-separated lists, and `all`; None for the default ones.
 
     Raises:
         UnknownNameError: no such metric or extractor.
         UsageError: none is named.
     """
+    if names is None:
+        return [Request(name, METRICS.load(name), optional=True) for name in DEFAULT]
     wanted = [part.strip() for name in names for part in name.split(",") if part.strip()]
     if not wanted:
         raise UsageError(f"no metric is named; known: {', '.join(METRICS.names())}")
@@ -63,24 +81,52 @@ def parse_metrics(names: Sequence[str]) -> list[Request]:
     for text in wanted:
         title, _, extractor = text.partition("@")
         known = METRICS.names() if title == "all" else [METRICS.resolve(title)]
-        asked = EXTRACTORS.resolve(extractor) if extractor else ""
+        asked = extractor_named(extractor) if extractor else ""
         for name in known:
             suffix = f"@{asked}" if asked else ""
-            requests[name, asked] = Request(name, METRICS.load(name), asked, suffix, title == "all")
+            found = Request(name, METRICS.load(name), asked, suffix, title == "all")
+            if (name, asked) not in requests or not found.optional:
+                requests[name, asked] = found
     return list(requests.values())
 
 
-def applicable(requests: Sequence[Request], extractors: Mapping[str, Extractor], modes: Modes | None) -> list[Request]:
-    """The requests without those optional ones that the extractor or the reference's modes cannot serve."""
-    return [
-        request
-        for request in requests
-        if not request.optional
-        or (
-            request.heads(modes) <= extractors[request.extractor].info.heads
-            and (modes is not None or not request.metric.needs_modes)
-        )
-    ]
+def extractor_named(text: str) -> str:
+    """The registered name for a name, or a file's path as it is.
+
+    Raises:
+        UnknownNameError: it is neither.
+    """
+    if Path(text).suffix and Path(text).is_file():
+        return text
+    return EXTRACTORS.resolve(text)
+
+
+def served(request: Request, given: frozenset[str], available: frozenset[str], modes: Modes | None) -> str | None:
+    """Why the metric cannot be computed here, or None where it can.
+
+    Args:
+        request: the metric.
+        given: what its extractor gives.
+        available: what else there is: `images`, `labels`, `real labels`, `paths`, `held out`.
+        modes: those of the reference.
+    """
+    metric, heads = request.metric, request.heads(modes)
+    lacking = sorted({HEADS[head] or "" for head in heads} - given - {""})
+    if lacking:
+        return f"needs {', '.join(lacking)}, which the extractor {request.extractor} does not give"
+    if metric.needs_modes and modes is None:
+        return "needs a reference with known modes, such as mnist, stacked-mnist, ring8 or grid25"
+    if metric.images_only and "images" not in available:
+        return "is for images, and these are points"
+    if "paths" in heads and "paths" not in available:
+        return "walks in a generator's latent space, and these samples come without a generator"
+    if "labels" in heads and "labels" not in available:
+        return "needs labelled samples, and these have no labels"
+    if "labels" in request.real_heads and "real labels" not in available:
+        return "needs a labelled reference, and this one has no labels"
+    if metric.needs_held_out and "held out" not in available:
+        return "needs other real samples than the reference: name them with --held-out"
+    return None
 
 
 def sample_count(source: Source, reference: Source | None, wanted: int | None) -> int:

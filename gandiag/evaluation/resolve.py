@@ -28,13 +28,18 @@ ARRAYS = {".npy", ".npz"}
 
 @dataclass(frozen=True)
 class Access:
-    """How sources are opened: the seed, the device, the arithmetic, and where published data lies."""
+    """How sources are opened: the seed, the device, the arithmetic, and where published data lies.
+
+    Files of a folder and rows of an array are shuffled, by a fixed rule, so that every prefix is a fair sample; with
+    `by_name` they keep their order.
+    """
 
     seed: int = 0
     device: str = "cpu"
     precision: Precision = "fp32"
     data_root: Path | None = None
     download: bool = False
+    by_name: bool = False
 
 
 def open_source(
@@ -54,7 +59,7 @@ def open_source(
     if isinstance(samples, str | os.PathLike):
         return _named(samples, access)
     if isinstance(samples, Tensor | np.ndarray):
-        return tensor_source(torch.as_tensor(samples))
+        return tensor_source(torch.as_tensor(samples), in_order=access.by_name)
     if isinstance(samples, Source):
         return samples
     if isinstance(samples, Checkpoint):
@@ -92,10 +97,10 @@ def _named(name: str | os.PathLike[str], access: Access) -> Source:
     if path.is_dir() and (path / "checkpoint.pt").is_file():
         raise InputError(f"{shown(path)} is a run folder; score the checkpoint in it: {path / 'checkpoint.pt'}")
     if path.is_dir():
-        return folder_source(path)
+        return folder_source(path, by_name=access.by_name)
     if path.exists():
         if path.suffix.lower() in ARRAYS:
-            return array_file_source(path)
+            return array_file_source(path, in_order=access.by_name)
         checkpoint = load_checkpoint(path)
         return checkpoint_source(checkpoint, seed=access.seed, device=access.device, precision=access.precision)
     try:

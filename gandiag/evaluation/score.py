@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gandiag.core import seeds
-from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
+from gandiag.core.errors import InputError, MissingDataError, MissingExtraError, UsageError, shown
 from gandiag.core.fingerprint import fingerprint
 from gandiag.core.protocols import (
     Conditioning,
@@ -28,10 +28,16 @@ from gandiag.core.result import Result
 from gandiag.core.score import Score
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.describe import describe_reference, describe_source, find_warnings
-from gandiag.evaluation.extract import BATCH
-from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source, reference_access
-from gandiag.evaluation.sides import Meter, Sides, extract_sides, modes_of
-from gandiag.extractors import EXTRACTORS
+from gandiag.evaluation.extract import BATCH, labels_of
+from gandiag.evaluation.kept import Keep
+from gandiag.evaluation.like import protocol_of
+from gandiag.evaluation.paths import has_paths
+from gandiag.evaluation.reference import Reference, open_held_out, open_reference
+from gandiag.evaluation.resolve import Access, Samples, open_source
+from gandiag.evaluation.sides import Meter, Pass, Sides, extract_sides
+from gandiag.extractors import open_extractor
+from gandiag.statistics import collective
+from gandiag.statistics.cache import Cache, default_cache_folder
 from gandiag.statistics.feature_bank import FeatureBank
 
 PRECISIONS = ("fp32", "tf32", "bf16")
@@ -43,18 +49,23 @@ def score(
     metrics: Sequence[str] | str | None = None,
     *,
     against: Samples | None = None,
+    held_out: Samples | None = None,
     samples: int | None = None,
     seed: int = 0,
-    extractor: str | None = None,
+    extractor: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
+    preprocessing: str | None = None,
+    like: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
-    batch_size: int = BATCH,
+    compiled: bool = False,
+    batch_size: int | None = None,
     data_root: str | os.PathLike[str] | None = None,
     download: bool = False,
     latent: Latent | None = None,
     image: ImageSpec | None = None,
     conditioning: Conditioning | None = None,
+    cache: str | os.PathLike[str] | bool = False,
     progress: ProgressCallback | None = None,
 ) -> Result:
     """Score samples against a reference.
@@ -63,21 +74,28 @@ def score(
         source: a checkpoint, a folder of images, an array file, a dataset's name (`NAME` or `NAME:SPLIT`); or a
             network, a function `noise -> images`, a tensor of images or points, a torch dataset.
         metrics: names or aliases, such as `fid`, `is`, `pr`, `modes`; `NAME@EXTRACTOR` asks for another extractor;
-            `all`; by default all that the reference and its extractor allow.
-        against: the reference, named as the source; by default the dataset that a checkpoint names, or a dataset
-            itself.
+            `all`; by default those of fid, is, pr and modes that the reference and its extractor allow.
+        against: the reference, named as the source, or a statistics file; by default the dataset that a checkpoint
+            names, or a dataset itself.
+        held_out: other real samples than the reference, for the metrics that need some; by default the test split of
+            a dataset of which the reference is the training split.
         samples: of the source; by default what the reference's protocol has. A reference that is drawn gives as many,
             one that is stored gives all it has.
         seed: of the latents, and of the halves that error bars come from.
-        extractor: in place of the reference's own.
+        extractor: in place of the reference's own: a name, or a TorchScript or torch.export file.
         weights: file with other weights for the extractor.
+        preprocessing: `tf1`, `pytorch-fid`, `clean` or `antialias`, in place of the extractor's own.
+        like: `torch-fidelity`, `pytorch-fid`, `clean-fid`, `torchmetrics`, `stylegan3`, `adm` or `prdc`: the protocol
+            of that tool, for all that is not said here.
         device: `auto`, `cpu`, `cuda` or `cuda:i`.
         precision: `fp32`, `tf32` or `bf16`; goes into the fingerprint.
-        batch_size: samples at a time.
+        compiled: compile the extractor's network, which starts slower and runs faster.
+        batch_size: samples at a time; by default what suits the extractors.
         data_root: folder with published datasets.
         download: fetch a missing published dataset into it.
         latent, image: what a network or function takes and gives.
         conditioning: the labels that it takes too, if any.
+        cache: folder in which features are kept from run to run, or true for the user's own.
         progress: told as the work goes on.
 
     Raises:
@@ -85,50 +103,70 @@ def score(
     """
     _check_options(samples, seed, batch_size, precision)
     started = time.perf_counter()
-    requests = plan.parse_metrics(["all"] if metrics is None else [metrics] if isinstance(metrics, str) else metrics)
     device = environment.resolve_device(device, precision)
-    access = Access(seed, device, precision, None if data_root is None else Path(data_root), download)
+    notes: list[str] = []
+    note = notes.append
+    rules = protocol_of(like)
+    requests = plan.parse_metrics([metrics] if isinstance(metrics, str) else metrics)
+    requests = [request.with_settings(rules.settings.get(request.name, {})) for request in requests]
+    root = None if data_root is None else Path(data_root)
+    access = Access(seed, device, precision, root, download, by_name=rules.by_name)
     fake = open_source(source, access, latent=latent, image=image, conditioning=conditioning)
-    real = _reference(fake, against, requests, access)
-    if real is not None and real.info.shape != fake.info.shape:
-        shapes = f"the samples of {fake.info.name} are {fake.info.shape}, those of {real.info.name} {real.info.shape}"
-        raise InputError(f"{shapes}; score against a reference of the same shape")
-    count = plan.sample_count(fake, real, samples)
-    options = ExtractorOptions(device, precision, None if weights is None else Path(weights))
-    default = _default_extractor(real, fake) if extractor is None else EXTRACTORS.resolve(extractor)
-    requests = [request.with_extractor(default) for request in requests]
-    extractors = _open_extractors(requests, options)
-    requests = plan.applicable(requests, extractors, modes_of(real))
-    _check_modes(requests, real)
+    reference = open_reference(fake, against, access, needing=_needing_reference(requests))
+    others = open_held_out(held_out, reference.source, access) if _wants_held_out(requests) else None
+    for other in (reference.source, others):
+        if other is not None and other.info.shape != fake.info.shape:
+            shapes = (
+                f"the samples of {fake.info.name} are {fake.info.shape}, those of {other.info.name} {other.info.shape}"
+            )
+            raise InputError(f"{shapes}; score against a reference of the same shape")
+    count = plan.sample_count(fake, reference.source, samples if samples is not None else rules.samples)
+    default = str(extractor) if extractor is not None else rules.extractor or _default_extractor(reference.source, fake)
+    requests = [
+        request.with_extractor(plan.extractor_named(rules.extractors.get(request.name, default)))
+        for request in requests
+    ]
+    options = ExtractorOptions(
+        device, precision, None if weights is None else Path(weights), preprocessing or rules.preprocessing, compiled
+    )
+    extractors, requests = _open_extractors(requests, options, preprocessing, notes)
+    requests = _served(requests, extractors, fake, reference, others)
     plan.check_samples(requests, count, fake.info.name)
+    size = batch_size or min((each.info.batch_size for each in extractors.values()), default=BATCH)
     opened = time.perf_counter()
-    sides = extract_sides(requests, extractors, fake, real, count, batch_size, progress)
+    shared = {"seed": seed, "precision": precision, "device": device.partition(":")[0], "batch_size": size}
+    keep = Keep(_cache(cache, note), shared)
+    how = Pass(extractors, size, device, keep, progress if collective.rank() == 0 else None, note)
+    notes += [f"unlike {like}, {difference}" for difference in rules.differs]
+    capped = samples is None and rules.samples is None
+    sides = extract_sides(requests, fake, reference.source, others, count, how, capped=capped)
     extracted = time.perf_counter()
     protocol = {
         "samples": count,
-        "seed": seed,
-        "precision": precision,
+        **shared,
         "quantisation": fake.info.quantisation,
         "device": device,
-        "batch_size": batch_size,
+        "like": like,
+        "processes": collective.world(),
+        "held_out": None if others is None else others.info.sha256,
         "extractors": {
             name: {"sha256": each.info.sha256, "preprocessing": each.info.preprocessing}
             for name, each in extractors.items()
         },
     }
     scores: dict[str, Score] = {}
-    meter = Meter(progress, "metrics", len(requests))
+    meter = Meter(how.progress, "metrics", len(requests))
     for request in requests:
-        scores.update(_compute(request, sides, real, protocol, capped=samples is None))
+        scores.update(_compute(request, sides, reference, protocol, capped=capped))
         meter(1)
     finished = time.perf_counter()
     return Result(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         source=describe_source(fake),
-        reference=describe_reference(real, sides.real_samples),
+        reference=describe_reference(reference.name, reference.sha256, sides.real_samples),
         protocol=protocol,
         scores=scores,
-        warnings=tuple(find_warnings(fake, real, scores, count, samples)),
+        warnings=tuple(dict.fromkeys([*notes, *find_warnings(fake, reference.source, scores, count, samples)])),
         environment=environment.describe(device),
         timing={
             "open": round(opened - started, 3),
@@ -138,7 +176,7 @@ def score(
     )
 
 
-def _check_options(samples: int | None, seed: int, batch_size: int, precision: str) -> None:
+def _check_options(samples: int | None, seed: int, batch_size: int | None, precision: str) -> None:
     for name, value in (("samples", samples), ("batch_size", batch_size)):
         if value is not None and not (isinstance(value, int) and value >= 1):
             raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
@@ -148,25 +186,12 @@ def _check_options(samples: int | None, seed: int, batch_size: int, precision: s
         raise UsageError(f"precision is {shown(precision)}, expected one of {', '.join(PRECISIONS)}")
 
 
-def _reference(
-    fake: Source, against: Samples | None, requests: Sequence[plan.Request], access: Access
-) -> Source | None:
-    if against is not None:
-        return open_source(against, reference_access(access))
-    if isinstance(fake, Dataset):
-        return open_dataset(fake.info.name, reference_access(access))
-    if fake.info.dataset is not None:
-        try:
-            # By name alone: a file must not make gandiag read another file of its choice.
-            return open_dataset(fake.info.dataset, reference_access(access))
-        except UnknownNameError as error:
-            message = f"{fake.info.name} says that it imitates the {error}"
-            raise UsageError(f"{message}; give a reference with --against") from error
-    needing = [request.name for request in requests if request.real_heads or request.metric.needs_modes]
-    if needing:
-        message = f"{fake.info.name} names no dataset, and {', '.join(needing)} cannot do without a reference"
-        raise UsageError(f"{message}; give one with --against")
-    return None
+def _needing_reference(requests: Sequence[plan.Request]) -> list[str]:
+    return [request.name for request in requests if request.real_heads or request.metric.needs_modes]
+
+
+def _wants_held_out(requests: Sequence[plan.Request]) -> bool:
+    return any(request.metric.needs_held_out for request in requests)
 
 
 def _default_extractor(real: Source | None, fake: Source) -> str:
@@ -176,40 +201,77 @@ def _default_extractor(real: Source | None, fake: Source) -> str:
     return "pixels" if len(fake.info.shape) == 1 else INCEPTION
 
 
-def _open_extractors(requests: Sequence[plan.Request], options: ExtractorOptions) -> dict[str, Extractor]:
-    names = sorted({request.extractor for request in requests})
-    if INCEPTION in names and INCEPTION not in EXTRACTORS.names():
-        message = f"the default extractor for these images, {INCEPTION}, is not part of this version"
-        raise UsageError(f"{message}; choose one with --extractor: {', '.join(EXTRACTORS.names())}")
+def _open_extractors(
+    requests: Sequence[plan.Request], options: ExtractorOptions, preprocessing: str | None, notes: list[str]
+) -> tuple[dict[str, Extractor], list[plan.Request]]:
+    """The extractors, and the requests without those optional ones whose extractor cannot be had here."""
+    names = sorted({request.extractor for request in requests} - {plan.NONE})
     if options.weights is not None and len(names) > 1:
         raise UsageError(f"--weights is one file, and the metrics use the extractors {', '.join(names)}")
-    opened = {name: EXTRACTORS.load(name)(options) for name in names}
+    opened: dict[str, Extractor] = {}
+    for name in names:
+        users = [request for request in requests if request.extractor == name]
+        try:
+            opened[name] = open_extractor(name, options)
+        except (MissingDataError, MissingExtraError) as error:
+            if not all(request.optional for request in users):
+                raise
+            notes.append(f"{', '.join(request.name for request in users)} left out: {error}")
     if options.weights is not None and opened[names[0]].info.sha256 is None:
         raise UsageError(f"--weights was given, and the extractor {names[0]} has no weights")
-    return opened
+    if preprocessing is not None and not any(preprocessing in each.info.preprocessing for each in opened.values()):
+        raise UsageError(f"--preprocessing was given, and the extractors {', '.join(names)} have one of their own")
+    kept = [request for request in requests if request.extractor == plan.NONE or request.extractor in opened]
+    return opened, kept
 
 
-def _check_modes(requests: Sequence[plan.Request], real: Source | None) -> None:
-    needing = [request.name for request in requests if request.metric.needs_modes]
-    if needing and real is not None and modes_of(real) is None:
-        message = f"{', '.join(needing)} needs a reference with known modes, and {real.info.name} has none"
-        raise UsageError(f"{message}; score against a dataset such as mnist, stacked-mnist, ring8 or grid25")
+def _served(
+    requests: Sequence[plan.Request],
+    extractors: Mapping[str, Extractor],
+    fake: Source,
+    reference: Reference,
+    held_out: Source | None,
+) -> list[plan.Request]:
+    """The requests that can be computed here; an error for one that was asked for by name and cannot."""
+    available = {
+        "images": len(fake.info.shape) == 3,
+        "labels": labels_of(fake, 0, 1) is not None,
+        "real labels": reference.labelled,
+        "paths": has_paths(fake),
+        "held out": held_out is not None,
+    }
+    there = frozenset(name for name, found in available.items() if found)
+    kept = []
+    for request in requests:
+        given = extractors[request.extractor].info.heads if request.extractor else frozenset[str]()
+        reason = plan.served(request, given, there, reference.modes)
+        if reason is None:
+            kept.append(request)
+        elif not request.optional:
+            raise UsageError(f"{request.name} {reason}")
+    if not kept:
+        raise UsageError("no metric can be computed from these samples; name one with --metric to be told why")
+    return kept
+
+
+def _cache(cache: str | os.PathLike[str] | bool, warn: Callable[[str], None]) -> Cache | None:
+    if cache is False:
+        return None
+    return Cache(default_cache_folder() if cache is True else Path(cache), warn=warn)
 
 
 def _compute(
     request: plan.Request,
     sides: Sides,
-    reference: Source | None,
+    reference: Reference,
     protocol: Mapping[str, Any],
     *,
     capped: bool,
 ) -> dict[str, Score]:
     fake = sides.fake[request.extractor]
     real = sides.real.get(request.extractor)
-    limit = request.metric.maximum_samples
-    if capped and limit is not None:
-        fake = fake.first(limit)
-        real = None if real is None else real.first(limit)
+    fake = fake.first(request.rows(len(fake), capped=capped))
+    real = None if real is None else real.first(request.rows(len(real), capped=capped))
     computed = request.metric.compute(
         real=real if real is not None and request.real_heads else FeatureBank(modes=sides.modes),
         fake=fake,
@@ -221,13 +283,13 @@ def _compute(
             "score": name,
             "version": request.metric.version,
             "params": dict(found.params),
-            "extractor": {"name": request.extractor, **protocol["extractors"][request.extractor]},
+            "extractor": {"name": request.extractor, **protocol["extractors"].get(request.extractor, {})},
             "precision": protocol["precision"],
             "quantisation": protocol["quantisation"],
-            "reference": None if reference is None else reference.info.sha256,
+            "reference": reference.sha256,
             "n_real": found.n_real,
             "n_fake": found.n_fake,
         }
         digest = fingerprint(identity)
-        finished[name + request.suffix] = replace(found, extractor=request.extractor, fingerprint=digest)
+        finished[name + request.suffix] = replace(found, extractor=request.extractor or None, fingerprint=digest)
     return finished

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gandiag.core.errors import UsageError
 from gandiag.core.modes import Modes
 from gandiag.core.protocols import Dataset, Extractor, Progress, ProgressCallback, Source
 from gandiag.evaluation import plan
-from gandiag.evaluation.extract import Task, extract
+from gandiag.evaluation.extract import Task
+from gandiag.evaluation.kept import Keep, extract_or_load
 from gandiag.statistics.feature_bank import FeatureBank
 
 
@@ -27,6 +27,27 @@ class Sides:
         return max((len(bank) for bank in self.real.values()), default=0)
 
 
+@dataclass(frozen=True)
+class Pass:
+    """How samples are read and looked at.
+
+    Attributes:
+        extractors: by name.
+        batch_size: samples at a time.
+        device: where the extractors compute.
+        keep: where banks are kept from run to run, and under what name.
+        progress: told as the work goes on.
+        warn: told what the user should know.
+    """
+
+    extractors: Mapping[str, Extractor]
+    batch_size: int
+    device: str
+    keep: Keep
+    progress: ProgressCallback | None = None
+    warn: Callable[[str], None] = field(default=lambda message: None)
+
+
 def modes_of(real: Source | None) -> Modes | None:
     """What the reference's modes are, if it is a dataset that has any."""
     return real.modes if isinstance(real, Dataset) else None
@@ -34,56 +55,78 @@ def modes_of(real: Source | None) -> Modes | None:
 
 def extract_sides(
     requests: Sequence[plan.Request],
-    extractors: Mapping[str, Extractor],
     fake: Source,
     real: Source | None,
+    held_out: Source | None,
     count: int,
-    batch_size: int,
-    progress: ProgressCallback | None,
+    how: Pass,
+    *,
+    capped: bool,
 ) -> Sides:
     """Extract the reference first, since it is what may be missing or not fit, then the samples.
+
+    Args:
+        requests: the metrics.
+        fake: what is scored.
+        real: the reference, where a metric needs one that is read.
+        held_out: other real samples than the reference's.
+        count: how many fake samples there are to be.
+        how: the extractors and the rest.
+        capped: whether metrics that have a limit of their own keep to it.
 
     Raises:
         GandiagError: a side cannot be read, has too few samples, or its extractor does not give what a metric needs.
     """
     modes = modes_of(real)
-    fake_tasks = _tasks(requests, extractors, lambda request: request.heads(modes))
-    real_tasks = _tasks(requests, extractors, lambda request: request.real_heads)
-    _check_heads(requests, extractors, fake_tasks)
-    real_count = 0 if real is None or not real_tasks else (real.info.size or count)
-    if real is not None and real_tasks:
-        plan.check_samples(requests, real_count, real.info.name)
-    real_banks = {}
-    if real is not None and real_tasks:
-        meter = Meter(progress, "reference", real_count)
-        real_banks = extract(real, real_tasks, real_count, batch_size=batch_size, advance=meter)
-    meter = Meter(progress, "samples", count)
-    fake_banks = extract(fake, fake_tasks, count, batch_size=batch_size, advance=meter)
-    return Sides(fake_banks, real_banks, modes)
+
+    def tasks(wanted: Sequence[plan.Request], number: int, heads_of: _Heads) -> dict[str, Task]:
+        heads: dict[str, dict[str, int]] = {}
+        for request in wanted:
+            for head in heads_of(request):
+                own = heads.setdefault(request.extractor, {})
+                own[head] = max(own.get(head, 0), request.rows(number, capped=capped))
+        return {name: Task(how.extractors.get(name), rows) for name, rows in heads.items()}
+
+    real_banks: dict[str, FeatureBank] = {}
+    if real is not None:
+        number = real.info.size or count
+        real_tasks = tasks(requests, number, lambda request: request.real_heads)
+        real_banks = _read("reference", real, real_tasks, number, requests, how)
+    needing = [request for request in requests if request.metric.needs_held_out]
+    if held_out is not None and needing:
+        number = held_out.info.size or count
+        held_tasks = tasks(needing, number, lambda request: request.real_heads)
+        for name, bank in _read("held-out samples", held_out, held_tasks, number, [], how).items():
+            real_banks[name] = real_banks[name].with_held_out(bank)
+    fake_tasks = tasks(requests, count, lambda request: request.heads(modes))
+    return Sides(_read("samples", fake, fake_tasks, count, [], how), real_banks, modes)
 
 
-def _tasks(
+_Heads = Callable[[plan.Request], frozenset[str]]
+
+
+def _read(
+    title: str,
+    source: Source,
+    tasks: Mapping[str, Task],
+    number: int,
     requests: Sequence[plan.Request],
-    extractors: Mapping[str, Extractor],
-    heads_of: Callable[[plan.Request], frozenset[str]],
-) -> dict[str, Task]:
-    heads: dict[str, frozenset[str]] = {}
-    for request in requests:
-        heads[request.extractor] = heads.get(request.extractor, frozenset()) | heads_of(request)
-    return {name: Task(extractors[name], wanted) for name, wanted in heads.items() if wanted}
-
-
-def _check_heads(
-    requests: Sequence[plan.Request], extractors: Mapping[str, Extractor], tasks: Mapping[str, Task]
-) -> None:
-    for name, task in tasks.items():
-        lacking = task.heads - extractors[name].info.heads
-        if lacking:
-            users = [
-                request.name for request in requests if request.extractor == name and request.metric.heads & lacking
-            ]
-            message = f"{', '.join(users)} needs {', '.join(sorted(lacking))}, which the extractor {name} does not give"
-            raise UsageError(f"{message}; choose another with --extractor, or leave the metric out")
+    how: Pass,
+) -> dict[str, FeatureBank]:
+    if not tasks:
+        return {}
+    plan.check_samples([request for request in requests if request.real_heads], number, source.info.name)
+    meter = Meter(how.progress, title, number)
+    return extract_or_load(
+        source,
+        tasks,
+        number,
+        keep=how.keep,
+        batch_size=how.batch_size,
+        device=how.device,
+        advance=meter,
+        warn=how.warn,
+    )
 
 
 class Meter:
@@ -94,6 +137,6 @@ class Meter:
         self(0)
 
     def __call__(self, count: int) -> None:
-        self._done += count
+        self._done = min(self._done + count, self._total)
         if self._progress is not None:
             self._progress(Progress(self._task, self._done, self._total))

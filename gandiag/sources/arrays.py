@@ -32,13 +32,16 @@ class ArraySource:
         return self.samples[start:stop]
 
 
-def tensor_source(values: Tensor, name: str = "tensor", *, path: str | None = None) -> ArraySource:
+def tensor_source(
+    values: Tensor, name: str = "tensor", *, path: str | None = None, in_order: bool = False
+) -> ArraySource:
     """A tensor as a source.
 
     Args:
         values: images uint8 (n, C, H, W) or (n, H, W, C), or floating point (n, C, H, W) in [0, 1]; or points (n, d).
         name: what to call it.
         path: the file it came from.
+        in_order: keep the order of the rows, which are shuffled by a fixed rule otherwise.
 
     Raises:
         InputError: another shape or type, values out of range or not finite, or no samples.
@@ -51,7 +54,8 @@ def tensor_source(values: Tensor, name: str = "tensor", *, path: str | None = No
         raise InputError(f"{name} holds NaN or infinite values")
     samples = values.float() if values.ndim == 2 else _images(values, name)
     # Files may be sorted by class: a fixed shuffle makes every prefix a fair sample.
-    samples = samples[torch.from_numpy(seeds.generator(0, "order").permutation(len(samples)))].contiguous()
+    if not in_order:
+        samples = samples[torch.from_numpy(seeds.generator(0, "order").permutation(len(samples)))].contiguous()
     digest = hashlib.sha256(repr((tuple(samples.shape), str(samples.dtype))).encode())
     digest.update(samples.numpy().tobytes())
     info = SourceInfo(
@@ -66,7 +70,7 @@ def tensor_source(values: Tensor, name: str = "tensor", *, path: str | None = No
     return ArraySource(info, samples)
 
 
-def array_file_source(path: str | os.PathLike[str]) -> ArraySource:
+def array_file_source(path: str | os.PathLike[str], *, in_order: bool = False) -> ArraySource:
     """An `.npy` file, or an `.npz` file with one array or with `arr_0` (the layout of ADM's sample files).
 
     Raises:
@@ -82,7 +86,7 @@ def array_file_source(path: str | os.PathLike[str]) -> ArraySource:
     if array.dtype.kind not in "fiu":
         raise InputError(f"{shown(file)} holds {array.dtype}, expected numbers")
     kept = array if array.dtype == np.uint8 else array.astype(np.float32)
-    return tensor_source(torch.from_numpy(np.ascontiguousarray(kept)), str(file), path=str(file))
+    return tensor_source(torch.from_numpy(np.ascontiguousarray(kept)), str(file), path=str(file), in_order=in_order)
 
 
 def _array(found: Any, name: str) -> npt.NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class FolderSource:
     mode: str
 
     def read(self, start: int, stop: int) -> Tensor:
-        return torch.stack([self._image(file) for file in self.files[start:stop]])
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            return torch.stack(list(pool.map(self._image, self.files[start:stop])))
 
     def _image(self, file: Path) -> Tensor:
         pixels = _pixels(file, self.mode)
@@ -39,8 +41,8 @@ class FolderSource:
         return pixels
 
 
-def folder_source(path: str | os.PathLike[str]) -> FolderSource:
-    """All images under a folder, in sub-folders too.
+def folder_source(path: str | os.PathLike[str], *, by_name: bool = False) -> FolderSource:
+    """All images under a folder, in sub-folders too, in the order of the hash of their names, or of the names.
 
     Raises:
         InputError: there are none, or the first cannot be read.
@@ -57,7 +59,7 @@ def folder_source(path: str | os.PathLike[str]) -> FolderSource:
     def order(file: Path) -> bytes:
         return hashlib.sha256(os.fsencode(file.relative_to(root).as_posix())).digest()
 
-    files = tuple(sorted(images, key=order))
+    files = tuple(sorted(images) if by_name else sorted(images, key=order))
     mode = "L"
     digest = hashlib.sha256()
     for file in files:

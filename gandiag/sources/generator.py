@@ -16,6 +16,7 @@ from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, S
 from gandiag.sources import GENERATORS
 from gandiag.sources.checkpoint import Checkpoint, StateDict
 from gandiag.sources.quantise import check_range, quantise
+from gandiag.statistics.memory import is_out_of_memory
 
 PROBE = 16  # samples that are made and looked at before any work
 GeneratorFunction = Callable[..., Tensor]
@@ -52,11 +53,12 @@ class GeneratorSource:
         self._conditioning = conditioning
         self._device = torch.device(device)
         self._precision = precision
+        self._finite: Tensor | None = None  # whether all samples since `settle` were
 
-    def noise(self, start: int, stop: int) -> Tensor:
-        """The latents of samples `start` to `stop`: float32 (n, dim)."""
+    def noise(self, start: int, stop: int, stream: str = "latent") -> Tensor:
+        """The latents of samples `start` to `stop`, or those of another stream: float32 (n, dim)."""
         draw = seeds.normal if self._latent.distribution == "normal" else seeds.uniform
-        drawn = torch.from_numpy(draw(self._seed, "latent", start, stop, self._latent.dim)).float()
+        drawn = torch.from_numpy(draw(self._seed, stream, start, stop, self._latent.dim)).float()
         return drawn if self._latent.distribution == "normal" else drawn * 2 - 1
 
     def labels(self, start: int, stop: int) -> Tensor | None:
@@ -72,8 +74,40 @@ class GeneratorSource:
         Raises:
             InputError: the network fails on its noise, or gives another shape than it should, or values not finite.
         """
-        images = self._images(start, stop)
+        images = self._images(self.noise(start, stop), self.labels(start, stop), start)
         return images if self._image.range is None else quantise(images, self._image.range)
+
+    def path_ends(self, start: int, stop: int, step: float) -> tuple[Tensor, Tensor]:
+        """Samples at both ends of a step of paths `start` to `stop`, float32 from 0 to 255, or points as they are.
+
+        Path i goes from latent i to a second one: along the great circle for normal noise, straight for uniform. The
+        step is at a random place. Both ends have the label of sample i and the same noise inside the network.
+
+        Raises:
+            InputError: as in `read`.
+        """
+        begin, end = self.noise(start, stop).double(), self.noise(start, stop, "path end").double()
+        place = torch.from_numpy(seeds.uniform(self._seed, "path place", start, stop, 1))
+        between = _slerp if self._latent.distribution == "normal" else torch.lerp
+        labels = self.labels(start, stop)
+        one, other = (
+            self._images(between(begin, end, place + offset).float(), labels, start) for offset in (0.0, step)
+        )
+        if self._image.range is None:
+            return one, other
+        low, high = self._image.range
+        scale = 255 / (high - low)
+        return (one - low) * scale, (other - low) * scale
+
+    def settle(self) -> None:
+        """See that all samples so far were finite, which a GPU is asked once and not for each batch.
+
+        Raises:
+            InputError: one was not.
+        """
+        if self._finite is not None and not bool(self._finite):
+            raise InputError(f"the generator of {self.info.name} gives NaN or infinite values")
+        self._finite = None
 
     def check(self) -> None:
         """Make the first few samples, and see that they are what the generator is said to give.
@@ -81,29 +115,28 @@ class GeneratorSource:
         Raises:
             InputError: as in `read`, or the values cannot be in the declared range.
         """
-        images = self._images(0, PROBE)
+        images = self._images(self.noise(0, PROBE), self.labels(0, PROBE), 0)
+        self.settle()
         if self._image.range is not None:
             check_range(images, self._image.range, self.info.name)
 
-    def _images(self, start: int, stop: int) -> Tensor:
-        arguments = [self.noise(start, stop).to(self._device)]
-        labels = self.labels(start, stop)
+    def _images(self, noise: Tensor, labels: Tensor | None, start: int) -> Tensor:
+        arguments = [noise.to(self._device)]
         if labels is not None:
             arguments.append(labels.to(self._device))
         with torch.inference_mode(), _own_randomness(self._device, seeds.integer(self._seed, "network", start)):
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
                 images = self._call(arguments)
-            return self._checked(images, stop - start)
+            return self._checked(images, len(noise))
 
     def _call(self, arguments: list[Tensor]) -> Tensor:
         try:
             return self._function(*arguments)
         except GandiagError:
             raise
-        except torch.cuda.OutOfMemoryError as error:
-            message = f"the GPU's memory does not hold a batch of {len(arguments[0])}"
-            raise InputError(f"{message}; give a smaller --batch-size") from error
         except Exception as error:  # a stranger's network may raise anything
+            if is_out_of_memory(error):
+                raise  # the evaluation goes on with smaller batches
             message = f"the generator of {self.info.name} fails on noise of shape {tuple(arguments[0].shape)}"
             raise InputError(f"{message}: {_first_line(error)}") from error
 
@@ -115,8 +148,10 @@ class GeneratorSource:
             message = f"the generator of {self.info.name} gives the shape {tuple(images.shape)}, expected {expected}"
             raise InputError(f"{message}; check the image shape that it declares")
         images = images.float()
-        if not bool(torch.isfinite(images).all()):
-            raise InputError(f"the generator of {self.info.name} gives NaN or infinite values")
+        finite = torch.isfinite(images).all()
+        self._finite = finite if self._finite is None else self._finite & finite
+        if images.device.type == "cpu":
+            self.settle()
         return images
 
 
@@ -232,6 +267,18 @@ def _load_weights(network: nn.Module, weights: StateDict, name: str, builder: st
     if problems:
         raise InputError(f"the weights of {name} do not fit its builder {builder!r}: {'; '.join(problems)}")
     network.load_state_dict(dict(weights))
+
+
+def _slerp(begin: Tensor, end: Tensor, place: Tensor) -> Tensor:
+    """Along the great circle between the directions of two latents (n, dim), at the length of the first."""
+    lengths: Tensor = begin.norm(dim=1, keepdim=True)
+    one, other = begin / lengths, end / end.norm(dim=1, keepdim=True)
+    angle = (one * other).sum(dim=1, keepdim=True).clamp(-1, 1).acos()
+    aside = other - angle.cos() * one
+    aside = aside / aside.norm(dim=1, keepdim=True).clamp_min(torch.finfo(aside.dtype).tiny)
+    direction = (place * angle).cos() * one + (place * angle).sin() * aside
+    moved: Tensor = lengths * direction
+    return moved
 
 
 def _in_evaluation_mode(network: nn.Module, device: torch.device) -> GeneratorFunction:
