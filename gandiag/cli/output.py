@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -19,6 +22,9 @@ from gandiag.core.protocols import Progress as Step
 from gandiag.core.protocols import ProgressCallback
 from gandiag.core.result import Result
 from gandiag.core.score import Score
+
+if TYPE_CHECKING:
+    from gandiag.evaluation.planning import Plan
 
 UNTERMINATED = 120  # width of a table where stdout is no terminal
 
@@ -38,6 +44,43 @@ def print_result(result: Result, json_path: str | None) -> None:
             click.echo(f"wrote {json_path}", err=True)
     for warning in result.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)
+
+
+def print_plan(plan: Plan, json_path: str | None) -> None:
+    """The table of a plan, or its JSON alone for `-`."""
+    document = json.dumps(dataclasses.asdict(plan), indent=2, allow_nan=False) + "\n"
+    if json_path == "-":
+        click.echo(document, nl=False)
+        return
+    table = Table(title=f"from pilots of {' and '.join(f'{count:,}' for count in plan.pilots)} samples")
+    for header in ("metric", "value", "half width", "wanted", "samples needed", "time here"):
+        table.add_column(header, justify="left" if header == "metric" else "right", no_wrap=True)
+    for score in plan.scores:
+        needed = f"about {score.samples:,}" if score.samples is not None else score.reason or ""
+        table.add_row(
+            score.name,
+            "-" if score.value is None else f"{score.value:.4g}",
+            "-" if score.half_width is None else f"{score.half_width:.2g}",
+            "-" if score.wanted is None else f"{score.wanted:.2g}",
+            needed,
+            "" if score.seconds is None else duration(score.seconds),
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+    console.print(table)
+    if json_path is not None:
+        with atomic_write(json_path) as temporary:
+            temporary.write_text(document, encoding="utf-8")
+        click.echo(f"wrote {json_path}", err=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would choose."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} s"
 
 
 def headline(result: Result) -> str:

@@ -19,6 +19,7 @@ from gandiag.cli.options import (
 
 if TYPE_CHECKING:
     from gandiag.core.protocols import Precision
+    from gandiag.core.result import Result
 
 
 @click.command("score")
@@ -44,10 +45,8 @@ if TYPE_CHECKING:
 @precision_option
 @data_options
 @cache_options
-@click.option(
-    "--plan", is_flag=True, help="Only say how many samples the interval needs, and how long it takes."
-)
-@click.option("--interval", metavar="WIDTH", help="For --plan: half width, as 0.5 or 2%. Default: 5%.")
+@click.option("--plan", is_flag=True, help="Only say how many samples the interval needs, and how long it takes.")
+@click.option("--interval", default="5%", show_default=True, metavar="WIDTH", help="For --plan: wanted half width.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the Result there; - for stdout, and nothing else.")
 @debug_option
 def score_command(
@@ -70,7 +69,7 @@ def score_command(
     cache: Path | None,
     no_cache: bool,
     plan: bool,
-    interval: str | None,
+    interval: str,
     json_path: str | None,
 ) -> None:
     """Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
@@ -79,35 +78,44 @@ def score_command(
     gandiag score ckpt.pt --metric fid,is,pr,modes
     gandiag score ckpt.pt --against stacked-mnist:test --json result.json
     gandiag score samples.npz --against mnist --metric fid
+    gandiag score ckpt.pt --metric fid --plan --interval 2%
     """  # noqa: D301 - click reads the \b
-    from gandiag.cli.output import check_writable, print_result, progress_bar
+    from gandiag.cli.output import check_writable, print_plan, print_result, progress_bar
     from gandiag.evaluation.environment import processes
+    from gandiag.evaluation.planning import parse_width, plan_samples
     from gandiag.evaluation.score import score
 
-    if plan:
-        raise NotImplementedError
     if json_path not in (None, "-"):
         check_writable(Path(str(json_path)))
     with processes(device) as (own_device, first), progress_bar() as progress:
-        result = score(
-            source,
-            list(metrics) or None,
-            against=against,
-            held_out=held_out,
-            samples=samples,
-            seed=seed,
-            like=like,
-            extractor=extractor,
-            weights=weights,
-            preprocessing=preprocessing,
-            compiled=compiled,
-            device=own_device,
-            precision=precision,
-            batch_size=batch_size,
-            data_root=data_root,
-            download=download,
-            cache=not no_cache if cache is None else cache,
-            progress=progress,
-        )
-    if first:
+
+        def run(number: int | None, cached: Path | bool) -> Result:
+            return score(
+                source,
+                list(metrics) or None,
+                against=against,
+                held_out=held_out,
+                samples=number,
+                seed=seed,
+                like=like,
+                extractor=extractor,
+                weights=weights,
+                preprocessing=preprocessing,
+                compiled=compiled,
+                device=own_device,
+                precision=precision,
+                batch_size=batch_size,
+                data_root=data_root,
+                download=download,
+                cache=cached,
+                progress=progress,
+            )
+
+        if plan:
+            planned = plan_samples(lambda number: run(number, False), parse_width(interval), most=samples)
+        else:
+            result = run(samples, not no_cache if cache is None else cache)
+    if first and plan:
+        print_plan(planned, json_path)
+    elif first:
         print_result(result, json_path)

@@ -101,12 +101,19 @@ def extractor_named(text: str) -> str:
     return EXTRACTORS.resolve(text)
 
 
-def served(request: Request, given: frozenset[str], available: frozenset[str], modes: Modes | None) -> str | None:
+def served(
+    request: Request,
+    given: frozenset[str],
+    real_given: frozenset[str] | None,
+    available: frozenset[str],
+    modes: Modes | None,
+) -> str | None:
     """Why the metric cannot be computed here, or None where it can.
 
     Args:
         request: the metric.
         given: what its extractor gives.
+        real_given: heads that a reference's statistics file gives; None for a reference that is read.
         available: what else there is: `images`, `labels`, `real labels`, `paths`, `held out`.
         modes: those of the reference.
     """
@@ -114,6 +121,9 @@ def served(request: Request, given: frozenset[str], available: frozenset[str], m
     lacking = sorted({HEADS[head] or "" for head in heads} - given - {""})
     if lacking:
         return f"needs {', '.join(lacking)}, which the extractor {request.extractor} does not give"
+    unknown = sorted(request.real_heads - real_given) if real_given is not None else []
+    if unknown:
+        return f"needs {', '.join(unknown)} of the reference, which its statistics file does not hold"
     if metric.needs_modes and modes is None:
         return "needs a reference with known modes, such as mnist, stacked-mnist, ring8 or grid25"
     if metric.images_only and "images" not in available:

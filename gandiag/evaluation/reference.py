@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gandiag.core.errors import UnknownNameError, UsageError
+from gandiag.core.errors import UnknownNameError, UsageError, shown
 from gandiag.core.modes import Modes
-from gandiag.core.protocols import Dataset, Source
+from gandiag.core.protocols import Dataset, Extractor, Source
 from gandiag.evaluation.extract import labels_of
 from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source, reference_access
+from gandiag.statistics.reference_statistics import ReferenceStatistics
+from gandiag.statistics.statistics_file import is_statistics_file, read_statistics
 
 HELD_OUT = {"train": "test", "test": "train"}  # the other split of a dataset
 
@@ -19,20 +22,34 @@ class Reference:
     """The real side.
 
     Attributes:
-        source: what is read; None where no metric needs a reference.
+        source: what is read; None where no metric needs a reference, or its statistics are all there is.
+        statistics: of a file.
     """
 
     source: Source | None = None
+    statistics: ReferenceStatistics | None = None
 
     @property
     def name(self) -> str | None:
         """What to call it."""
+        if self.statistics is not None:
+            return self.statistics.name
         return None if self.source is None else self.source.info.name
 
     @property
     def sha256(self) -> str | None:
-        """Of its content."""
+        """Of the samples, or of the file where it does not say."""
+        if self.statistics is not None:
+            return self.statistics.source_sha256 or self.statistics.sha256
         return None if self.source is None else self.source.info.sha256
+
+    @property
+    def given(self) -> frozenset[str] | None:
+        """The heads that a statistics file gives; None for samples, which give all."""
+        if self.statistics is None:
+            return None
+        bank = self.statistics.bank()
+        return frozenset(name for name in ("features", "moments", "spatial_moments") if getattr(bank, name) is not None)
 
     @property
     def modes(self) -> Modes | None:
@@ -57,6 +74,8 @@ def open_reference(fake: Source, against: Samples | None, access: Access, *, nee
     Raises:
         UsageError: there is none, and a metric needs it.
     """
+    if isinstance(against, str | os.PathLike) and is_statistics_file(against):
+        return Reference(statistics=read_statistics(against))
     if against is not None:
         return Reference(open_source(against, reference_access(access)))
     if isinstance(fake, Dataset):
@@ -72,6 +91,24 @@ def open_reference(fake: Source, against: Samples | None, access: Access, *, nee
         message = f"{fake.info.name} names no dataset, and {', '.join(needing)} cannot do without a reference"
         raise UsageError(f"{message}; give one with --against")
     return Reference()
+
+
+def check_extractor(statistics: ReferenceStatistics, extractors: Mapping[str, Extractor]) -> None:
+    """See that the samples are looked at as those of the statistics were.
+
+    Raises:
+        UsageError: they are not, so that the score would compare two networks or two ways to resize.
+    """
+    for name, opened in extractors.items():
+        ours, theirs = opened.info, statistics
+        for what, found, expected, option in (
+            ("the extractor", ours.name, theirs.extractor, "--extractor"),
+            ("weights", ours.sha256, theirs.extractor_sha256, "--weights"),
+            ("the preprocessing", ours.preprocessing, theirs.preprocessing, "--preprocessing"),
+        ):
+            if expected is not None and found != expected:
+                message = f"the statistics {theirs.name} are of {what} {shown(expected)}"
+                raise UsageError(f"{message}, and {name} here is of {shown(found)}; see {option}")
 
 
 def open_held_out(held_out: Samples | None, real: Source | None, access: Access) -> Source | None:

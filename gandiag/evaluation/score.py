@@ -32,7 +32,7 @@ from gandiag.evaluation.extract import BATCH, labels_of
 from gandiag.evaluation.kept import Keep
 from gandiag.evaluation.like import protocol_of
 from gandiag.evaluation.paths import has_paths
-from gandiag.evaluation.reference import Reference, open_held_out, open_reference
+from gandiag.evaluation.reference import Reference, check_extractor, open_held_out, open_reference
 from gandiag.evaluation.resolve import Access, Samples, open_source
 from gandiag.evaluation.sides import Meter, Pass, Sides, extract_sides
 from gandiag.extractors import open_extractor
@@ -121,7 +121,7 @@ def score(
             )
             raise InputError(f"{shapes}; score against a reference of the same shape")
     count = plan.sample_count(fake, reference.source, samples if samples is not None else rules.samples)
-    default = str(extractor) if extractor is not None else rules.extractor or _default_extractor(reference.source, fake)
+    default = str(extractor) if extractor is not None else rules.extractor or _default_extractor(reference, fake)
     requests = [
         request.with_extractor(plan.extractor_named(rules.extractors.get(request.name, default)))
         for request in requests
@@ -130,6 +130,9 @@ def score(
         device, precision, None if weights is None else Path(weights), preprocessing or rules.preprocessing, compiled
     )
     extractors, requests = _open_extractors(requests, options, preprocessing, notes)
+    if reference.statistics is not None:
+        check_extractor(reference.statistics, extractors)
+        notes += reference.statistics.warnings
     requests = _served(requests, extractors, fake, reference, others)
     plan.check_samples(requests, count, fake.info.name)
     size = batch_size or min((each.info.batch_size for each in extractors.values()), default=BATCH)
@@ -139,7 +142,7 @@ def score(
     how = Pass(extractors, size, device, keep, progress if collective.rank() == 0 else None, note)
     notes += [f"unlike {like}, {difference}" for difference in rules.differs]
     capped = samples is None and rules.samples is None
-    sides = extract_sides(requests, fake, reference.source, others, count, how, capped=capped)
+    sides = extract_sides(requests, fake, reference, others, count, how, capped=capped)
     extracted = time.perf_counter()
     protocol = {
         "samples": count,
@@ -194,8 +197,10 @@ def _wants_held_out(requests: Sequence[plan.Request]) -> bool:
     return any(request.metric.needs_held_out for request in requests)
 
 
-def _default_extractor(real: Source | None, fake: Source) -> str:
-    for side in (real, fake):
+def _default_extractor(reference: Reference, fake: Source) -> str:
+    if reference.statistics is not None and reference.statistics.extractor is not None:
+        return reference.statistics.extractor
+    for side in (reference.source, fake):
         if isinstance(side, Dataset):
             return side.extractor
     return "pixels" if len(fake.info.shape) == 1 else INCEPTION
@@ -244,7 +249,7 @@ def _served(
     kept = []
     for request in requests:
         given = extractors[request.extractor].info.heads if request.extractor else frozenset[str]()
-        reason = plan.served(request, given, there, reference.modes)
+        reason = plan.served(request, given, reference.given, there, reference.modes)
         if reason is None:
             kept.append(request)
         elif not request.optional:

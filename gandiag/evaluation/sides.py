@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gandiag.core.modes import Modes
-from gandiag.core.protocols import Dataset, Extractor, Progress, ProgressCallback, Source
+from gandiag.core.protocols import Extractor, Progress, ProgressCallback, Source
 from gandiag.evaluation import plan
 from gandiag.evaluation.extract import Task
 from gandiag.evaluation.kept import Keep, extract_or_load
+from gandiag.evaluation.reference import Reference
 from gandiag.statistics.feature_bank import FeatureBank
 
 
@@ -48,15 +49,10 @@ class Pass:
     warn: Callable[[str], None] = field(default=lambda message: None)
 
 
-def modes_of(real: Source | None) -> Modes | None:
-    """What the reference's modes are, if it is a dataset that has any."""
-    return real.modes if isinstance(real, Dataset) else None
-
-
 def extract_sides(
     requests: Sequence[plan.Request],
     fake: Source,
-    real: Source | None,
+    reference: Reference,
     held_out: Source | None,
     count: int,
     how: Pass,
@@ -68,7 +64,7 @@ def extract_sides(
     Args:
         requests: the metrics.
         fake: what is scored.
-        real: the reference, where a metric needs one that is read.
+        reference: what they are scored against.
         held_out: other real samples than the reference's.
         count: how many fake samples there are to be.
         how: the extractors and the rest.
@@ -77,17 +73,23 @@ def extract_sides(
     Raises:
         GandiagError: a side cannot be read, has too few samples, or its extractor does not give what a metric needs.
     """
-    modes = modes_of(real)
+    modes = reference.modes
 
     def tasks(wanted: Sequence[plan.Request], number: int, heads_of: _Heads) -> dict[str, Task]:
         heads: dict[str, dict[str, int]] = {}
         for request in wanted:
-            for head in heads_of(request):
-                own = heads.setdefault(request.extractor, {})
+            own = heads.setdefault(request.extractor, {})
+            asked = heads_of(request)
+            # A metric of images looks at their labels too, where there are any.
+            for head in asked | ({"labels"} if "images" in asked else set()):
                 own[head] = max(own.get(head, 0), request.rows(number, capped=capped))
-        return {name: Task(how.extractors.get(name), rows) for name, rows in heads.items()}
+        return {name: Task(how.extractors.get(name), rows) for name, rows in heads.items() if rows}
 
     real_banks: dict[str, FeatureBank] = {}
+    if reference.statistics is not None:
+        known = reference.statistics.bank()
+        real_banks = {request.extractor: known for request in requests if request.real_heads}
+    real = reference.source
     if real is not None:
         number = real.info.size or count
         real_tasks = tasks(requests, number, lambda request: request.real_heads)

@@ -1,0 +1,116 @@
+"""Statistics of a reference, built once and reused: what `gandiag stats build` writes."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+
+from gandiag._version import __version__
+from gandiag.core.errors import InputError, UsageError, shown
+from gandiag.core.protocols import Dataset, Extractor, ExtractorOptions, Precision, ProgressCallback, Source
+from gandiag.evaluation import environment, plan
+from gandiag.evaluation.extract import Task, extract
+from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
+from gandiag.evaluation.sides import Meter
+from gandiag.extractors import EXTRACTORS
+from gandiag.statistics.reference_statistics import ReferenceStatistics
+from gandiag.statistics.statistics_file import CONVENTION
+
+INCEPTION = "inception"
+FEWEST = 2  # samples that have a covariance
+
+
+def build_statistics(
+    source: Samples,
+    *,
+    extractor: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    preprocessing: str | None = None,
+    samples: int | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    precision: Precision = "fp32",
+    data_root: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    progress: ProgressCallback | None = None,
+) -> ReferenceStatistics:
+    """Moments of a reference's features, as a score against the reference itself would have them.
+
+    Args:
+        source: a dataset's name, a folder, an array file, or whatever else `score` takes as a reference.
+        extractor: in place of the reference's own.
+        weights: file with other weights for the extractor.
+        preprocessing: name of a protocol in place of the extractor's own.
+        samples: by default all that there are, or what the protocol of a dataset that is drawn has.
+        device: `auto`, `cpu`, `cuda` or `cuda:i`.
+        batch_size: samples at a time; the extractor's own by default.
+        precision: `fp32`, `tf32` or `bf16`.
+        data_root: folder with published datasets.
+        download: fetch a missing published dataset into it.
+        progress: told as the work goes on.
+
+    Raises:
+        GandiagError: the input or an option cannot be used; the message says which and what to do.
+    """
+    for name, value in (("samples", samples), ("batch_size", batch_size)):
+        if value is not None and not (isinstance(value, int) and value >= 1):
+            raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
+    device = environment.resolve_device(device, precision)
+    access = Access(0, device, precision, None if data_root is None else Path(data_root), download)
+    real = open_source(source, reference_access(access))
+    count = _sample_count(real, samples)
+    options = ExtractorOptions(
+        device, precision, weights=None if weights is None else Path(weights), preprocessing=preprocessing
+    )
+    opened = _open_extractor(real, extractor, options)
+    size = opened.info.batch_size if batch_size is None else batch_size
+    heads = {"moments": count} | ({"spatial_moments": count} if "spatial" in opened.info.heads else {})
+    meter = Meter(progress, "reference", count)
+    bank = extract(real, {"": Task(opened, heads)}, count, batch_size=size, device=device, advance=meter)[""]
+    if bank.moments is None:
+        raise InputError(f"the extractor {opened.info.name} gave no features")
+    return ReferenceStatistics(
+        name=real.info.name,
+        convention=CONVENTION,
+        moments=bank.moments,
+        spatial_moments=bank.spatial_moments,
+        samples=count,
+        extractor=opened.info.name,
+        extractor_sha256=opened.info.sha256,
+        preprocessing=opened.info.preprocessing,
+        source_sha256=real.info.sha256,
+        protocol={
+            "source": {"kind": real.info.kind, "path": real.info.path, "shape": list(real.info.shape)},
+            "precision": precision,
+            "quantisation": real.info.quantisation,
+            "device": device,
+            "batch_size": size,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "gandiag": __version__,
+        },
+    )
+
+
+def _sample_count(real: Source, samples: int | None) -> int:
+    everything = samples is None and real.info.size is not None
+    count = (real.info.size or 0) if everything else plan.sample_count(real, real, samples)
+    if count < FEWEST:
+        raise InputError(f"{count} samples of {real.info.name} are too few for statistics: {FEWEST} or more")
+    return count
+
+
+def _open_extractor(real: Source, name: str | None, options: ExtractorOptions) -> Extractor:
+    if name is not None:
+        resolved = EXTRACTORS.resolve(name)
+    elif isinstance(real, Dataset):
+        resolved = real.extractor
+    else:
+        resolved = "pixels" if len(real.info.shape) == 1 else INCEPTION
+    if resolved == INCEPTION and INCEPTION not in EXTRACTORS.names():
+        message = f"the default extractor for these images, {INCEPTION}, is not part of this version"
+        raise UsageError(f"{message}; choose one with --extractor: {', '.join(EXTRACTORS.names())}")
+    opened = EXTRACTORS.load(resolved)(options)
+    if options.weights is not None and opened.info.sha256 is None:
+        raise UsageError(f"--weights was given, and the extractor {resolved} has no weights")
+    return opened

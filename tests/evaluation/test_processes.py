@@ -1,0 +1,44 @@
+"""Two Gloo processes give the scores of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ARGUMENTS = ["score", "ring8", "--metric", "fid,pr,modes,kid", "--samples", "2000", "--seed", "3", "--no-cache"]
+DIGITS = ["score", "mnist:test", "--against", "mnist:test", "--metric", "fid,is,pr,modes", "--batch-size", "300"]
+
+
+def run(tmp_path, arguments, processes):
+    out = tmp_path / f"{processes}.json"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m"]
+    if processes > 1:
+        start += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    done = subprocess.run(
+        [*start, "gandiag", *arguments, "--json", str(out)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(out.read_text()), done.stdout
+
+
+@pytest.mark.parametrize("arguments", [ARGUMENTS, DIGITS], ids=["points", "digits"])
+def test_two_processes_give_the_scores_of_one(tmp_path, arguments):
+    one, _ = run(tmp_path, arguments, 1)
+    two, printed = run(tmp_path, arguments, 2)
+    assert two["protocol"]["processes"] == 2
+    assert printed.count("┏") == 1  # one table, not one a process
+    assert one["scores"].keys() == two["scores"].keys()
+    for name, score in one["scores"].items():
+        other = two["scores"][name]
+        assert other["fingerprint"] == score["fingerprint"], name
+        for number in ("value", "stderr"):
+            assert other[number] == pytest.approx(score[number], rel=1e-9, abs=1e-12), (name, number)
