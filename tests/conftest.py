@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,19 @@ from gandiag.core.protocols import ImageSpec, Latent
 def one_thread():
     """Small tensors gain nothing from threads, and threads wait for each other on a busy machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cache_root(tmp_path_factory):
+    """Where the tests' caches of features lie."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache_root, monkeypatch, request):
+    """No test sees the user's cache of features, or another test's."""
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    monkeypatch.setenv("GANDIAG_CACHE", str(cache_root / name))
 
 
 @pytest.fixture

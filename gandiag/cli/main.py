@@ -14,7 +14,9 @@ from gandiag._version import __version__
 from gandiag.cli.list import list_command
 from gandiag.cli.options import debug_option
 from gandiag.cli.score import score_command
+from gandiag.cli.stats import stats_command
 from gandiag.cli.train import train_command
+from gandiag.cli.weights import weights_command
 from gandiag.core.errors import GandiagError, printable
 
 INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
@@ -32,7 +34,9 @@ def cli() -> None:
 
 cli.add_command(score_command)
 cli.add_command(train_command)
+cli.add_command(stats_command)
 cli.add_command(list_command)
+cli.add_command(weights_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

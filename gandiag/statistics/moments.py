@@ -57,7 +57,9 @@ def merge(parts: Iterable[Moments]) -> Moments:
 def _chunk_moments(rows: Tensor) -> Moments:
     mean = rows.mean(dim=0) if len(rows) else rows.new_zeros(rows.shape[1])
     centred = rows - mean
-    return Moments(len(rows), mean, centred.T @ centred)
+    scatter = centred.T @ centred
+    # A matrix product may round (i, j) and (j, i) apart.
+    return Moments(len(rows), mean, (scatter + scatter.T) / 2)
 
 
 def _merge_two(one: Moments, other: Moments) -> Moments:

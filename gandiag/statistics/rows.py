@@ -73,16 +73,15 @@ class Rows:
         return self._file is not None
 
     def blocks(self, stop: int | None = None) -> Iterator[Tensor]:
-        """The first `stop` rows in order, all by default, a part of them at a time."""
+        """The first `stop` rows in order, all by default, a part of them at a time.
+
+        The parts are of one size wherever the rows are and however they came, so that sums over them repeat.
+        """
         left = self._count if stop is None else min(stop, self._count)
-        if self._file is None:
-            for part in self._parts:
-                if left <= 0:
-                    return
-                yield part[:left]
-                left -= len(part)
-            return
         step = max(1, BLOCK_BYTES // self._row_bytes)
+        if self._file is None:
+            yield from torch.split(self.tensor(stop), step) if left else ()
+            return
         for start in range(0, left, step):
             count = min(step, left - start)
             self._file.seek(start * self._row_bytes)
