@@ -18,11 +18,11 @@ from gandiag.core import seeds
 from gandiag.core.errors import InputError
 from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
 from gandiag.metrics._metric import Metric
-from gandiag.statistics.balls import count_in_balls
+from gandiag.statistics.balls import Side, count_in_balls
 from gandiag.statistics.feature_bank import FeatureBank, features_of
 from gandiag.statistics.half_sampling import random_halves
 from gandiag.statistics.intervals import share_interval
-from gandiag.statistics.neighbours import centred_pair
+from gandiag.statistics.neighbours import common_shift
 
 ALIASES = ("pr", "prdc")
 
@@ -86,11 +86,13 @@ def precision_recall(
         }
     half_count = halves if smallest // 2 > k else 0
     rng = rng or seeds.generator(0, "precision_recall")
-    points_real, points_fake = centred_pair(real=real_features, fake=fake_features)
-    in_real, in_fake = (random_halves(count, half_count, rng).to(points_real.device) for count in (n_real, n_fake))
-    ranks = (k_precision, k_coverage)
-    around_real = count_in_balls(points_real, points_fake, ranks, in_real, in_fake, closed=closed)
-    around_fake = count_in_balls(points_fake, points_real, (k_precision,), in_fake, in_real, closed=closed)
+    in_real, in_fake = (random_halves(count, half_count, rng).to(real_features.device) for count in (n_real, n_fake))
+    around_real, around_fake = count_in_balls(
+        Side(real_features, in_real, (k_precision, k_coverage)),
+        Side(fake_features, in_fake, (k_precision,)),
+        shift=common_shift(real=real_features, fake=fake_features),
+        closed=closed,
+    )
     values = {
         "precision": around_real[k_precision].share_of_points_inside(),
         "recall": around_fake[k_precision].share_of_points_inside(),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gandiag.statistics import collective
-from gandiag.statistics.neighbours import blocks, neighbour_lists, squared_distances
+from gandiag.statistics.neighbours import moved, neighbour_lists, squared_distances, squared_norms, tile_slices
 
 # Neighbours kept of each point: fewer than 5 of 32 fall into a random half for one point in a hundred thousand.
 LIST = 32
@@ -49,64 +49,82 @@ class BallCounts:
         return _share(self.balls, self.selected_points)
 
 
+@dataclass(frozen=True)
+class Side:
+    """Points and who of them is in each half.
+
+    Attributes:
+        points: (n, d).
+        halves: bool (halves, n).
+        ranks: neighbours that set the radii of the balls around the points; each below n.
+    """
+
+    points: Tensor
+    halves: Tensor
+    ranks: Sequence[int]
+
+
 def count_in_balls(
-    centres: Tensor,
-    points: Tensor,
-    ranks: Sequence[int],
-    centre_halves: Tensor,
-    point_halves: Tensor,
-    *,
-    closed: bool = True,
-) -> dict[int, BallCounts]:
-    """Count the points in the balls around the centres, whose radius is the distance to the `rank`-th other centre.
+    one: Side, other: Side, *, shift: Tensor | None = None, closed: bool = True
+) -> tuple[dict[int, BallCounts], dict[int, BallCounts]]:
+    """Count the points of each side in the balls around those of the other, for all points and for each half.
+
+    The radius of a ball is the distance to the `rank`-th other point of its own side. Every distance is computed
+    once. Where several processes run, each takes a share of the tiles.
 
     Args:
-        centres: (n, d).
-        points: (m, d), moved by the same shift.
-        ranks: neighbours that set the radius; each below n.
-        centre_halves, point_halves: bool (halves, n) and (halves, m): who is in each half.
+        one, other: the two sides.
+        shift: taken off every point, (d,).
         closed: whether a point at the very radius is inside.
 
     Returns:
-        The counts for each rank. Memory grows with n + m. Where several processes run, each takes a share of the
-        blocks.
+        For the balls around `one`, then for those around `other`, the counts for each rank. Memory grows with the
+        number of points.
     """
-    in_centres, in_points = _with_everyone(centre_halves), _with_everyone(point_halves)
-    radii = _radii(centres, sorted(set(ranks)), centre_halves)
-    if not closed:  # the largest number below: what is at most that is less than the radius
-        radii = {rank: torch.nextafter(radius, torch.full_like(radius, -1)) for rank, radius in radii.items()}
-    counts = {
-        rank: BallCounts(torch.zeros_like(in_points), torch.zeros_like(in_centres), in_centres, in_points)
-        for rank in radii
-    }
-    norms = points.square().sum(dim=1)
-    for block in collective.shared(blocks(len(centres), len(points))):
-        distances = squared_distances(centres[block], points, norms)
-        for rank, radius in radii.items():
-            _add_block(counts[rank], distances, radius[block], block)
-    for count in counts.values():
+    sides = (one, other)
+    radii = [_radii(side, shift, closed=closed) for side in sides]
+    members = [_with_everyone(side.halves) for side in sides]
+    counts: list[dict[int, BallCounts]] = [
+        {rank: BallCounts(torch.zeros_like(inside), torch.zeros_like(around), around, inside) for rank in radii[place]}
+        for place, (around, inside) in enumerate((members, reversed(members)))
+    ]
+    norms = squared_norms(other.points, shift)
+    tiles = ((rows, columns) for rows in tile_slices(len(one.points)) for columns in tile_slices(len(other.points)))
+    for rows, columns in collective.shared(tiles):
+        distances = squared_distances(
+            moved(one.points[rows], shift), moved(other.points[columns], shift), norms[columns]
+        )
+        for rank, radius in radii[0].items():
+            _add_tile(counts[0][rank], distances, radius[rows], rows, columns)
+        for rank, radius in radii[1].items():
+            _add_tile(counts[1][rank], distances.T, radius[columns], columns, rows)
+    for count in (*counts[0].values(), *counts[1].values()):
         collective.total(count.balls)
         collective.total(count.points)
-    return counts
+    return counts[0], counts[1]
 
 
-def _add_block(counts: BallCounts, distances: Tensor, radii: Tensor, block: slice) -> None:
+def _add_tile(counts: BallCounts, distances: Tensor, radii: Tensor, centres: slice, points: slice) -> None:
     full, widest = radii[:, 0], radii.amax(dim=1)
-    certain = (distances <= full[:, None]).float()
-    members = counts.selected_centres[block]
-    counts.balls.addmm_(certain.T, members)
-    counts.points[block].addmm_(certain, counts.selected_points)
-    rows, columns = ((distances > full[:, None]) & (distances <= widest[:, None])).nonzero(as_tuple=True)
+    inside = distances <= full[:, None]
+    certain = inside.float()
+    members, others = counts.selected_centres[centres], counts.selected_points[points]
+    counts.balls[points].addmm_(certain.T, members)
+    counts.points[centres].addmm_(certain, others)
+    rows, columns = (inside.logical_not_() & (distances <= widest[:, None])).nonzero(as_tuple=True)
     for row, column in zip(torch.split(rows, PAIRS), torch.split(columns, PAIRS), strict=True):
         within = (distances[row, column][:, None] <= radii[row]).float()
-        counts.balls.index_add_(0, column, within * members[row])
-        counts.points[block].index_add_(0, row, within * counts.selected_points[column])
+        counts.balls[points].index_add_(0, column, within * members[row])
+        counts.points[centres].index_add_(0, row, within * others[column])
 
 
-def _radii(centres: Tensor, ranks: list[int], halves: Tensor) -> dict[int, Tensor]:
-    """Squared radii of all balls for each rank, (n, 1 + halves)."""
-    length = ranks[-1] if len(halves) == 0 else min(max(LIST, 6 * ranks[-1]), len(centres) - 1)
-    distances, neighbours = neighbour_lists(centres, length)
+def _radii(side: Side, shift: Tensor | None, *, closed: bool) -> dict[int, Tensor]:
+    """Squared radii of all balls for each rank, (n, 1 + halves); of open balls, the largest number below."""
+    ranks, halves = sorted(set(side.ranks)), side.halves
+    if not ranks:
+        return {}
+    length = ranks[-1] if len(halves) == 0 else min(max(LIST, 6 * ranks[-1]), len(side.points) - 1)
+    distances, neighbours = neighbour_lists(side.points, length, shift)
     radii = {rank: [distances[:, rank - 1]] for rank in ranks}
     for half in halves:
         reached = half[neighbours].cumsum(dim=1, dtype=torch.int16)
@@ -114,7 +132,10 @@ def _radii(centres: Tensor, ranks: list[int], halves: Tensor) -> dict[int, Tenso
             # How many places of the list come before the one at which the rank is reached.
             place = (reached < rank).sum(dim=1).clamp_max(length - 1)
             radii[rank].append(distances.gather(1, place[:, None])[:, 0])
-    return {rank: torch.stack(found, dim=1) for rank, found in radii.items()}
+    stacked = {rank: torch.stack(found, dim=1) for rank, found in radii.items()}
+    if closed:
+        return stacked
+    return {rank: torch.nextafter(found, torch.full_like(found, -1)) for rank, found in stacked.items()}
 
 
 def _with_everyone(halves: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours in blocks: memory grows with the number of samples, not with its square."""
+"""Exact nearest neighbours in tiles: memory grows with the number of samples, not with its square."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ from torch import Tensor
 
 from gandiag.statistics import collective
 
-BLOCK_ELEMENTS = 8 * 2**20  # distances held at once, 32 MB in float32
+BLOCK_ELEMENTS = 4 * 2**20  # distances held at once, 16 MB in float32
+TILE = 2048  # rows and columns of a tile
 
 
 def centred_pair(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Both sides moved by the same shift to the origin, where `|x|^2 + |y|^2 - 2 x'y` loses the fewest digits."""
-    shift = (real.double().mean(dim=0) + fake.double().mean(dim=0)) / 2
+    shift = common_shift(real=real, fake=fake)
+    return moved(real, shift), moved(fake, shift)
+
+
+def common_shift(*, real: Tensor, fake: Tensor) -> Tensor:
+    """Middle of the means of both sides (d,), in the type in which distances are computed: float32 or wider."""
     dtype = torch.promote_types(real.dtype, torch.float32)
-    return (real.double() - shift).to(dtype), (fake.double() - shift).to(dtype)
+    return ((_mean(real) + _mean(fake)) / 2).to(dtype)
+
+
+def moved(points: Tensor, shift: Tensor | None) -> Tensor:
+    """Points less the shift. Equal points stay equal."""
+    return points if shift is None else points.to(shift.dtype) - shift
 
 
 def squared_distances(rows: Tensor, columns: Tensor, column_norms: Tensor) -> Tensor:
@@ -35,25 +46,66 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
         yield slice(start, min(start + step, rows))
 
 
-def neighbour_lists(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def tile_slices(count: int) -> list[slice]:
+    """Ranges of rows, or of columns, of the tiles."""
+    return [slice(start, min(start + TILE, count)) for start in range(0, count, TILE)]
+
+
+def squared_norms(points: Tensor, shift: Tensor | None) -> Tensor:
+    """Squared length of each moved point, (n,), without a moved copy of them all."""
+    parts = [moved(points[rows], shift).square().sum(dim=1) for rows in tile_slices(len(points))]
+    return torch.cat(parts) if parts else points.new_zeros(0)
+
+
+def neighbour_lists(points: Tensor, count: int, shift: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The `count` nearest other points of each point.
+
+    Each pair of points is looked at once. Where several processes run, each takes a share of the tiles.
 
     Args:
         points: (n, d).
         count: at most n - 1.
+        shift: taken off every point, (d,).
 
     Returns:
         Squared distances (n, count), ascending, and indices (n, count).
     """
-    norms = points.square().sum(dim=1)
-    distances, indices = [], []
-    for block in collective.shared(blocks(len(points), len(points))):
-        found = squared_distances(points[block], points, norms)
-        own = torch.arange(block.start, block.stop, device=points.device)
-        found[own - block.start, own] = torch.inf
-        nearest, index = found.topk(count, dim=1, largest=False, sorted=True)
-        distances.append(nearest)
-        indices.append(index)
-    nearest = torch.cat(distances) if distances else norms.new_empty(0, count)
-    index = torch.cat(indices) if indices else torch.empty(0, count, dtype=torch.int64, device=points.device)
-    return collective.gather(nearest), collective.gather(index)
+    norms = squared_norms(points, shift)
+    slices = tile_slices(len(points))
+    nearest = norms.new_full((len(points), count), torch.inf)
+    indices = torch.zeros(len(points), count, dtype=torch.int64, device=points.device)
+    pairs = ((one, other) for place, one in enumerate(slices) for other in slices[place:])
+    for one, other in collective.shared(pairs):
+        found = squared_distances(moved(points[one], shift), moved(points[other], shift), norms[other])
+        if one == other:
+            found.fill_diagonal_(torch.inf)
+        else:
+            _improve(nearest[other], indices[other], found.T, one.start)
+        _improve(nearest[one], indices[one], found, other.start)
+    if collective.world() > 1:
+        # Each has seen some tiles of every row: the best of all are the nearest.
+        shape = (collective.world(), len(points), count)
+        together = collective.gather(nearest).view(shape).movedim(0, 1).flatten(1)
+        places = collective.gather(indices).view(shape).movedim(0, 1).flatten(1)
+        nearest, order = together.topk(count, dim=1, largest=False, sorted=True)
+        indices = places.gather(1, order)
+    return nearest, indices
+
+
+def _improve(nearest: Tensor, indices: Tensor, found: Tensor, start: int) -> None:
+    """Put the distances of a tile, of points from `start` on, into the lists where they are shorter."""
+    count = nearest.shape[1]
+    distances, columns = found.topk(min(count, found.shape[1]), dim=1, largest=False, sorted=True)
+    together = torch.cat([nearest, distances], dim=1)
+    places = torch.cat([indices, columns + start], dim=1)
+    best, order = together.topk(count, dim=1, largest=False, sorted=True)
+    nearest.copy_(best)
+    indices.copy_(places.gather(1, order))
+
+
+def _mean(points: Tensor) -> Tensor:
+    """Mean in float64, without a copy of all points in it."""
+    total = torch.zeros(points.shape[1], dtype=torch.float64, device=points.device)
+    for rows in tile_slices(len(points)):
+        total += points[rows].sum(dim=0, dtype=torch.float64)
+    return total / max(len(points), 1)

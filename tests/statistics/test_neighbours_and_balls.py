@@ -6,9 +6,9 @@ import torch
 from scipy.spatial.distance import cdist
 
 from gandiag.statistics import neighbours
-from gandiag.statistics.balls import count_in_balls
+from gandiag.statistics.balls import Side, count_in_balls
 from gandiag.statistics.half_sampling import random_halves
-from gandiag.statistics.neighbours import centred_pair, neighbour_lists, squared_distances
+from gandiag.statistics.neighbours import centred_pair, common_shift, neighbour_lists, squared_distances
 
 
 @pytest.mark.parametrize("block", [7, 8 * 2**20])
@@ -55,7 +55,7 @@ def test_counts_in_every_half_equal_brute_force(normal, n, m):
     centres, points = normal(n, 3), 0.8 * normal(m, 3) + 0.2
     rng = np.random.default_rng(0)
     halves = random_halves(n, 6, rng), random_halves(m, 6, rng)
-    found = count_in_balls(centres, points, (3, 5), *halves)
+    found, _ = count_in_balls(Side(centres, halves[0], (3, 5)), Side(points, halves[1], ()))
     everyone = np.ones((1, n), bool), np.ones((1, m), bool)
     selections = [np.concatenate([all_, half.numpy()]) for all_, half in zip(everyone, halves, strict=True)]
     for rank, counts in found.items():
@@ -73,7 +73,7 @@ def test_counts_in_every_half_equal_brute_force(normal, n, m):
 def test_a_point_on_the_radius_is_inside():
     centres = torch.tensor([[0.0], [1.0], [10.0]])
     none = torch.zeros(0, 3, dtype=torch.bool), torch.zeros(0, 1, dtype=torch.bool)
-    counts = count_in_balls(centres, torch.tensor([[-1.0]]), (1,), *none)[1]
+    counts = count_in_balls(Side(centres, none[0], (1,)), Side(torch.tensor([[-1.0]]), none[1], ()))[0][1]
     assert counts.points[:, 0].tolist() == [1, 0, 0]
 
 
@@ -83,3 +83,31 @@ def test_halves_are_half_of_all_and_fair(count):
     assert (members.sum(dim=1) == count // 2).all()
     share = members.double().mean(dim=0)
     assert (share - (count // 2) / count).abs().max() < 4 * 0.5 / 2000**0.5
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(neighbours, "TILE", 7)
+
+
+def test_tiles_change_nothing(normal, small_tiles):
+    real, fake = normal(40, 3, dtype=torch.float32) + 100, normal(33, 3, dtype=torch.float32) + 101
+    halves = [torch.arange(3 * count).view(3, count) % 2 == 0 for count in (40, 33)]
+    sides = Side(real, halves[0], (2, 3)), Side(fake, halves[1], (2,))
+    shift = common_shift(real=real, fake=fake)
+    tiled = count_in_balls(*sides, shift=shift), neighbour_lists(real, 9, shift)
+    neighbours.TILE = 2048
+    whole = count_in_balls(*sides, shift=shift), neighbour_lists(real, 9, shift)
+    torch.testing.assert_close(tiled[1][0], whole[1][0])
+    for one, other in zip(tiled[0], whole[0], strict=True):
+        for rank, counts in one.items():
+            assert torch.equal(counts.balls, other[rank].balls)
+            assert torch.equal(counts.points, other[rank].points)
+
+
+def test_open_balls_do_not_hold_their_edge():
+    line = torch.arange(5.0)[:, None]
+    none = torch.zeros(0, 5, dtype=torch.bool), torch.zeros(0, 1, dtype=torch.bool)
+    side, edge = Side(line, none[0], (1,)), Side(torch.tensor([[5.0]]), none[1], ())
+    assert count_in_balls(side, edge)[0][1].balls[0, 0] == 1
+    assert count_in_balls(side, edge, closed=False)[0][1].balls[0, 0] == 0
