@@ -1,9 +1,10 @@
 # Each target sets up what it needs in $(VENV) and is quick to repeat.
 PYTHON ?= python3
 VENV ?= .venv
+PYTHONS ?= python3.11 python3.12 python3.13
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check format docs benchmark wheel clean
+.PHONY: demo test test-all matrix check format docs benchmark wheel clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what there is to make
@@ -29,6 +30,12 @@ test: $(VENV)/.installed-dev  ## Run the default tests
 
 test-all: $(VENV)/.installed-dev  ## Run the slow tests too
 	$(BIN)/python -m pytest
+
+matrix:  ## Run the default tests under each of PYTHONS in turn, with the newest SciPy that each can have
+	@for python in $(PYTHONS); do \
+	  echo "== $$python"; rm -rf .venv-matrix; \
+	  $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-matrix || exit 1; \
+	done; rm -rf .venv-matrix
 
 check: $(VENV)/.installed-dev  ## Lint, format and types
 	$(BIN)/ruff check .

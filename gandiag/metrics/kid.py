@@ -65,7 +65,7 @@ def kid(
     least = max(2, subset_size) if estimator == "subsets" else 2
     if smallest < least or (estimator == "subsets" and subsets < 1):
         what = "a subset needs" if least > 2 else "pairs of samples need"
-        reason = f"{what} {least} samples or more a side, not {smallest}"
+        reason = f"{what} {least} or more a side, not {smallest}"
         return {"kid": undefined(reason, better="lower", n_real=n_real, n_fake=n_fake, params=params)}
     in_real = in_fake = None
     if 2 <= subset_size <= smallest and subsets > 0:
