@@ -111,8 +111,8 @@ def check_extractor(statistics: ReferenceStatistics, extractors: Mapping[str, Ex
                 raise UsageError(f"{message}, and {name} here is of {shown(found)}; see {option}")
 
 
-def open_held_out(held_out: Samples | None, real: Source | None, access: Access) -> Source | None:
-    """The held-out samples that were named, or the other split of the reference where there is one.
+def open_held_out(held_out: Samples | None, real: Source | None, fake: Source, access: Access) -> Source | None:
+    """The held-out samples that were named, or the other split of the reference, where it is not what is scored.
 
     Raises:
         InputError: what was named cannot be read.
@@ -125,4 +125,5 @@ def open_held_out(held_out: Samples | None, real: Source | None, access: Access)
     name, _, split = real.info.name.partition(":")
     if not split:  # every draw of it is fresh
         return open_dataset(name, replace(access, seed=access.seed + 1))
-    return open_dataset(f"{name}:{HELD_OUT[split]}", access) if split in HELD_OUT else None
+    other = open_dataset(f"{name}:{HELD_OUT[split]}", access) if split in HELD_OUT else None
+    return other if other is None or other.info.sha256 != fake.info.sha256 else None

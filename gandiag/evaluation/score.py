@@ -113,7 +113,7 @@ def score(
     access = Access(seed, device, precision, root, download, by_name=rules.by_name)
     fake = open_source(source, access, latent=latent, image=image, conditioning=conditioning)
     reference = open_reference(fake, against, access, needing=_needing_reference(requests))
-    others = open_held_out(held_out, reference.source, access) if _wants_held_out(requests) else None
+    others = open_held_out(held_out, reference.source, fake, access) if _wants_held_out(requests) else None
     for other in (reference.source, others):
         if other is not None and other.info.shape != fake.info.shape:
             shapes = (
