@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         InputError,
         InternalError,
         MissingDataError,
+        MissingExtraError,
         TrainingError,
         UnknownNameError,
         UsageError,
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from gandiag.core.score import Score, measured, undefined
     from gandiag.core.training import TrainingProgress, TrainingRequest
     from gandiag.datasets import load_dataset
+    from gandiag.evaluation.planning import plan_samples
     from gandiag.evaluation.score import score
+    from gandiag.evaluation.statistics import build_statistics
     from gandiag.metrics._metric import Metric
     from gandiag.sources.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from gandiag.statistics.feature_bank import FeatureBank
+    from gandiag.statistics.statistics_file import read_statistics, write_statistics
 
 _HOMES = {
     "Checkpoint": "gandiag.sources.checkpoint",
@@ -43,6 +47,7 @@ _HOMES = {
     "Latent": "gandiag.core.protocols",
     "Metric": "gandiag.metrics._metric",
     "MissingDataError": "gandiag.core.errors",
+    "MissingExtraError": "gandiag.core.errors",
     "Result": "gandiag.core.result",
     "Score": "gandiag.core.score",
     "TrainingError": "gandiag.core.errors",
@@ -50,12 +55,16 @@ _HOMES = {
     "TrainingRequest": "gandiag.core.training",
     "UnknownNameError": "gandiag.core.errors",
     "UsageError": "gandiag.core.errors",
+    "build_statistics": "gandiag.evaluation.statistics",
     "load_checkpoint": "gandiag.sources.checkpoint",
     "load_dataset": "gandiag.datasets",
     "measured": "gandiag.core.score",
+    "plan_samples": "gandiag.evaluation.planning",
+    "read_statistics": "gandiag.statistics.statistics_file",
     "save_checkpoint": "gandiag.sources.checkpoint",
     "score": "gandiag.evaluation.score",
     "undefined": "gandiag.core.score",
+    "write_statistics": "gandiag.statistics.statistics_file",
 }
 
 __all__ = [
@@ -71,6 +80,7 @@ __all__ = [
     "Latent",
     "Metric",
     "MissingDataError",
+    "MissingExtraError",
     "Result",
     "Score",
     "TrainingError",
@@ -79,12 +89,16 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "__version__",
+    "build_statistics",
     "load_checkpoint",
     "load_dataset",
     "measured",
+    "plan_samples",
+    "read_statistics",
     "save_checkpoint",
     "score",
     "undefined",
+    "write_statistics",
 ]
 
 
