@@ -32,13 +32,6 @@ class MissingDataError(InputError):
     """Data or weights that are not on this machine; the message says how to get them."""
 
 
-class MissingExtraError(UsageError):
-    """An optional dependency that is not installed; the message names the extra that brings it."""
-
-    def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(f"{what} needs {package}, which is not installed: pip install 'gandiag[{extra}]'")
-
-
 class TrainingError(GandiagError):
     """A training run that cannot go on, such as one with a non-finite loss."""
 

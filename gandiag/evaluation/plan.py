@@ -16,6 +16,7 @@ from gandiag.metrics._metric import HEADS, Metric, configured
 
 SAMPLES = 50_000  # of the literature, where a dataset does not say
 DEFAULT = ("fid", "inception_score", "precision_recall", "mode_coverage")  # where no metric is named
+INCEPTION = "inception"  # for images that have no extractor of their own
 NONE = ""  # in place of an extractor's name, for metrics that look at the samples themselves
 
 
@@ -88,6 +89,15 @@ def parse_metrics(names: Sequence[str] | None) -> list[Request]:
             if (name, asked) not in requests or not found.optional:
                 requests[name, asked] = found
     return list(requests.values())
+
+
+def default_extractor(*sides: Source | None) -> str:
+    """The extractor of the first side that is a dataset; else `pixels` for points and `inception` for images."""
+    known = [side for side in sides if side is not None]
+    for side in known:
+        if isinstance(side, Dataset):
+            return side.extractor
+    return "pixels" if len(known[0].info.shape) == 1 else INCEPTION
 
 
 def extractor_named(text: str) -> str:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core import seeds
-from gandiag.core.errors import InputError, MissingDataError, MissingExtraError, UsageError, shown
+from gandiag.core.errors import InputError, MissingDataError, UsageError, shown
 from gandiag.core.fingerprint import fingerprint
 from gandiag.core.protocols import (
     Conditioning,
-    Dataset,
     Extractor,
     ExtractorOptions,
     ImageSpec,
@@ -41,7 +40,6 @@ from gandiag.statistics.cache import Cache, default_cache_folder
 from gandiag.statistics.feature_bank import FeatureBank
 
 PRECISIONS = ("fp32", "tf32", "bf16")
-INCEPTION = "inception"
 
 
 def score(
@@ -200,10 +198,7 @@ def _wants_held_out(requests: Sequence[plan.Request]) -> bool:
 def _default_extractor(reference: Reference, fake: Source) -> str:
     if reference.statistics is not None and reference.statistics.extractor is not None:
         return reference.statistics.extractor
-    for side in (reference.source, fake):
-        if isinstance(side, Dataset):
-            return side.extractor
-    return "pixels" if len(fake.info.shape) == 1 else INCEPTION
+    return plan.default_extractor(reference.source, fake)
 
 
 def _open_extractors(
@@ -218,7 +213,7 @@ def _open_extractors(
         users = [request for request in requests if request.extractor == name]
         try:
             opened[name] = open_extractor(name, options)
-        except (MissingDataError, MissingExtraError) as error:
+        except MissingDataError as error:
             if not all(request.optional for request in users):
                 raise
             notes.append(f"{', '.join(request.name for request in users)} left out: {error}")

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from gandiag._version import __version__
 from gandiag.core.errors import InputError, UsageError, shown
-from gandiag.core.protocols import Dataset, Extractor, ExtractorOptions, Precision, ProgressCallback, Source
+from gandiag.core.protocols import Extractor, ExtractorOptions, Precision, ProgressCallback, Source
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.extract import Task, extract
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
 from gandiag.evaluation.sides import Meter
-from gandiag.extractors import EXTRACTORS
+from gandiag.extractors import open_extractor
 from gandiag.statistics.reference_statistics import ReferenceStatistics
 from gandiag.statistics.statistics_file import CONVENTION
 
-INCEPTION = "inception"
 FEWEST = 2  # samples that have a covariance
 
 
@@ -101,16 +100,7 @@ def _sample_count(real: Source, samples: int | None) -> int:
 
 
 def _open_extractor(real: Source, name: str | None, options: ExtractorOptions) -> Extractor:
-    if name is not None:
-        resolved = EXTRACTORS.resolve(name)
-    elif isinstance(real, Dataset):
-        resolved = real.extractor
-    else:
-        resolved = "pixels" if len(real.info.shape) == 1 else INCEPTION
-    if resolved == INCEPTION and INCEPTION not in EXTRACTORS.names():
-        message = f"the default extractor for these images, {INCEPTION}, is not part of this version"
-        raise UsageError(f"{message}; choose one with --extractor: {', '.join(EXTRACTORS.names())}")
-    opened = EXTRACTORS.load(resolved)(options)
+    opened = open_extractor(plan.extractor_named(name) if name is not None else plan.default_extractor(real), options)
     if options.weights is not None and opened.info.sha256 is None:
-        raise UsageError(f"--weights was given, and the extractor {resolved} has no weights")
+        raise UsageError(f"--weights was given, and the extractor {opened.info.name} has no weights")
     return opened

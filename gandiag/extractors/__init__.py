@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gandiag.core.protocols import Extractor, ExtractorFactory, ExtractorOptions
 from gandiag.core.registry import Registry
 
 EXTRACTORS: Registry[ExtractorFactory] = Registry(
     "extractor", "gandiag.extractors", "load", package="gandiag.extractors", separator="-"
 )
+FILE_SUFFIXES = (".pt", ".pth", ".ts", ".pt2")
 
 
-def open_extractor(name: str, options: ExtractorOptions) -> Extractor:
-    """The extractor of a registered name.
+def open_extractor(name_or_path: str, options: ExtractorOptions) -> Extractor:
+    """The extractor that is registered under a name, or the one in a TorchScript or torch.export file.
 
     Raises:
-        UnknownNameError: there is none.
-        MissingDataError: its weights are not on this machine.
+        UnknownNameError: it is neither a registered name nor a path that ends as such files do.
+        InputError: the weights or the file cannot be used.
     """
-    return EXTRACTORS.load(name)(options)
+    if name_or_path.endswith(FILE_SUFFIXES):
+        from gandiag.extractors._file import file_extractor
+
+        return file_extractor(Path(name_or_path), options)
+    return EXTRACTORS.load(name_or_path)(options)

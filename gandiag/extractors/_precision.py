@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from gandiag.core.protocols import Precision
 
@@ -24,3 +25,15 @@ def arithmetic(device: str, precision: Precision) -> Iterator[None]:
             yield
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = previous
+
+
+def stored_for(precision: Precision, network: nn.Module) -> None:
+    """Keep the weights of products in bfloat16 where that is the precision, so that no batch converts them again."""
+    if precision != "bf16":
+        return
+    for module in network.modules():
+        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+        if isinstance(weight, torch.Tensor) and weight.ndim >= 2:
+            weight.data = weight.data.bfloat16()
+            if isinstance(bias, torch.Tensor):
+                bias.data = bias.data.bfloat16()

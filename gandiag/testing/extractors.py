@@ -47,14 +47,16 @@ def check_extractor(factory: ExtractorFactory, samples: Tensor, *, other_weights
 def _check_shapes(extractor: Extractor, found: Extracted, count: int) -> None:
     info = extractor.info
     expect(bool(info.name) and bool(info.preprocessing), "its info lacks a name or the preprocessing")
-    expect(info.heads <= {"features", "logits"} and "features" in info.heads, f"its heads are {sorted(info.heads)}")
+    known = {"features", "logits", "spatial"}
+    expect(info.heads <= known and "features" in info.heads, f"its heads are {sorted(info.heads)}")
     expect(found.features.ndim == 2 and len(found.features) == count, f"features are {tuple(found.features.shape)}")
-    expect(
-        ("logits" in info.heads) == (found.logits is not None),
-        "it gives logits and does not declare them, or the reverse",
-    )
+    for head, value in (("logits", found.logits), ("spatial", found.spatial)):
+        declared = (head in info.heads) == (value is not None)
+        expect(declared, f"it gives {head} and does not declare them, or the reverse")
     if found.logits is not None:
         expect(found.logits.ndim == 3 and len(found.logits) == count, f"logits are {tuple(found.logits.shape)}")
+    if found.spatial is not None:
+        expect(found.spatial.ndim == 2 and len(found.spatial) == count, f"spatial are {tuple(found.spatial.shape)}")
     for values in _tensors(found):
         expect(values.dtype == torch.float32, f"it gives {values.dtype}, expected float32")
         expect(bool(torch.isfinite(values).all()), "it gives NaN or infinite values")
@@ -86,21 +88,31 @@ def _check_identity(factory: ExtractorFactory, extractor: Extractor, other_weigh
 
 
 def _check_same(one: Extracted, other: Extracted, tolerance: float, message: str) -> None:
-    expect((one.logits is None) == (other.logits is None), message)
+    expect([value is None for value in _heads(one)] == [value is None for value in _heads(other)], message)
     for a, b in zip(_tensors(one), _tensors(other), strict=True):
         scale = max(1e-12, float(b.abs().max()))
         difference = largest_difference(a, b) / scale
         expect(difference <= tolerance, f"{message} (by {difference:.2g} of the largest value)")
 
 
+def _heads(found: Extracted) -> tuple[Tensor | None, ...]:
+    return found.features, found.logits, found.spatial
+
+
 def _tensors(found: Extracted) -> list[Tensor]:
-    return [found.features] if found.logits is None else [found.features, found.logits]
+    return [value for value in _heads(found) if value is not None]
 
 
 def _flipped(found: Extracted) -> Extracted:
-    return Extracted(found.features.flip(0), None if found.logits is None else found.logits.flip(0))
+    logits, spatial = (None if value is None else value.flip(0) for value in (found.logits, found.spatial))
+    return Extracted(found.features.flip(0), logits, spatial)
 
 
 def _joined(parts: list[Extracted]) -> Extracted:
     logits = [part.logits for part in parts if part.logits is not None]
-    return Extracted(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)
+    spatial = [part.spatial for part in parts if part.spatial is not None]
+    return Extracted(
+        torch.cat([part.features for part in parts]),
+        torch.cat(logits) if logits else None,
+        torch.cat(spatial) if spatial else None,
+    )

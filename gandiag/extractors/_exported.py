@@ -1,0 +1,185 @@
+"""An exported program (.pt2) read without running what a stranger may have put into it.
+
+`torch.export.load` unpickles constants and sample inputs, evaluates the text of shape expressions and guards, and loads
+compiled libraries. So the archive is not given to it: a new one is made of the parts that are plain, and that one is.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gandiag.core.errors import InputError, shown
+
+LARGEST = 2**33  # bytes that an archive may unfold to
+OPERATORS = re.compile(
+    r"torch\.ops\.(aten|prims)\.(?!from_file)\w+\.\w+"
+    r"|torch\.ops\.higher_order\.wrap_with_set_grad_enabled"
+    r"|torch\.sym_\w+"
+    r"|_operator\.(add|sub|mul|floordiv|truediv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem)"
+)
+FUNCTIONS = {
+    "Symbol",
+    "Integer",
+    "Rational",
+    "Add",
+    "Mul",
+    "Pow",
+    "Mod",
+    "PythonMod",
+    "FloorDiv",
+    "CleanDiv",
+    "CeilDiv",
+}
+FUNCTIONS |= {"Max", "Min", "Eq", "Ne", "Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan"}
+FUNCTIONS |= {"GreaterThan", "And", "Or", "Not", "Where", "IntTrueDiv", "TruncToInt", "ToFloat"}
+NODES = (ast.Expression, ast.Call, ast.Name, ast.Load, ast.keyword, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator)
+
+
+class _RefusedError(ValueError):
+    """Something in the archive that is not plain."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported program.
+
+    Attributes:
+        module: what it computes.
+        extra: text of the extra file that was asked for, empty where there is none.
+        shape: of its input, None for a size that may vary; empty where it has no single input.
+    """
+
+    module: Callable[..., Any]
+    extra: str
+    shape: tuple[int | None, ...]
+
+
+def load_exported(path: Path, extra_file: str) -> Exported:
+    """An exported program, and the text of one of its extra files.
+
+    Raises:
+        InputError: it is no exported program, or holds something pickled, compiled, or other than plain operations.
+    """
+    try:
+        archive, extra = _plain(path, extra_file)
+        program = torch.export.load(archive)
+        return Exported(program.module(check_guards=False), extra, _input_shape(program))
+    except _RefusedError as error:
+        message = f"the exported program {shown(path)} holds {error}, which is never loaded"
+        raise InputError(f"{message}; export it from its tensors and operations alone") from error
+    except Exception as error:  # another version of torch, or a damaged file, may fail in any way
+        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        message = f"cannot read the exported program {shown(path)}: {reason}"
+        raise InputError(f"{message}; write it with torch.export.save of the torch that is installed here") from error
+
+
+def _input_shape(program: torch.export.ExportedProgram) -> tuple[int | None, ...]:
+    names = program.graph_signature.user_inputs
+    values = [node.meta.get("val") for node in program.graph.nodes if len(names) == 1 and node.name == names[0]]
+    shape = values[0].shape if values and isinstance(values[0], torch.Tensor) else ()
+    return tuple(size if isinstance(size, int) else None for size in shape)
+
+
+def _plain(path: Path, extra_file: str) -> tuple[io.BytesIO, str]:
+    """A new archive of the plain parts, and the extra file."""
+    copy, extra = io.BytesIO(), ""
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as plain:
+        infos = archive.infolist()
+        if len({info.filename for info in infos}) != len(infos):
+            raise _RefusedError("two parts of one name")
+        if sum(info.file_size for info in infos) > LARGEST:
+            raise _RefusedError(f"more than {LARGEST:,} bytes")
+        for info in infos:
+            root, _, name = info.filename.partition("/")
+            content = archive.read(info)
+            if name == f"extra/{extra_file}":
+                extra = content.decode("utf-8", "replace")
+            if (kept := _kept(name, content)) is not None:
+                plain.writestr(f"{root}/{name}", kept)
+    copy.seek(0)
+    return copy, extra
+
+
+def _kept(name: str, content: bytes) -> bytes | None:
+    """What a part becomes in the new archive; None for one that is left out."""
+    if name.startswith("data/aotinductor/"):
+        raise _RefusedError("a compiled library")
+    if name.startswith("data/sample_inputs/"):
+        # They are pickled, and nothing needs them.
+        return b""
+    if re.fullmatch(r"data/(weights|constants)/\w+_config\.json", name):
+        return _plain_tensors(content)
+    if re.fullmatch(r"models/\w+\.json", name):
+        return _plain_program(content)
+    if re.fullmatch(r"data/(weights/weight|constants/tensor)_\d+", name):
+        return content
+    known = {"archive_format", "archive_version", "byteorder", ".data/version"}
+    return content if name in known else None
+
+
+def _plain_tensors(content: bytes) -> bytes:
+    for tensor in json.loads(content)["config"].values():
+        if tensor.get("use_pickle") or not re.fullmatch(r"(weight|tensor)_\d+", str(tensor.get("path_name"))):
+            raise _RefusedError("pickled or foreign objects among its tensors")
+    return content
+
+
+def _plain_program(content: bytes) -> bytes:
+    program = json.loads(content)
+    program["guards_code"] = []
+    for part in _parts(program):
+        if "metadata" in part and "target" in part:
+            part["metadata"] = {}
+        for key, value in part.items():
+            if key in ("target", "as_operator") and isinstance(value, str) and not OPERATORS.fullmatch(value):
+                raise _RefusedError(f"the operation {shown(value)}")
+            if key == "expr_str":
+                _check_expression(str(value))
+            if key in ("custom_obj", "as_custom_obj", "class_fqn", "custom_obj_values") and value:
+                raise _RefusedError("foreign objects")
+            if not re.fullmatch(r"[\w.:-]*", key):
+                raise _RefusedError(f"the name {shown(key)}")
+    written = json.dumps(program)
+    if "__enum__" in written:
+        raise _RefusedError("values of foreign types")
+    return written.encode()
+
+
+def _parts(value: object) -> Iterator[dict[str, Any]]:
+    """Every mapping inside a JSON value."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _parts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _parts(inner)
+
+
+def _check_expression(text: str) -> None:
+    """Raise unless a shape expression is arithmetic on named sizes, for it will be evaluated."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        raise _RefusedError(f"the expression {shown(text)}") from error
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        plain = isinstance(node, (*NODES, ast.unaryop))
+        if isinstance(node, ast.Call):
+            plain = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS
+        elif isinstance(node, ast.Name):
+            plain = id(node) in called or re.fullmatch(r"[a-z]+\d+", node.id) is not None
+        elif isinstance(node, ast.Constant):
+            plain = isinstance(node.value, bool | int | float) or re.fullmatch(r"\w+", str(node.value)) is not None
+        if not plain:
+            raise _RefusedError(f"the expression {shown(text)}")
