@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from gandiag._version import __version__
+from gandiag.cli.doctor import doctor_command
 from gandiag.cli.list import list_command
 from gandiag.cli.options import debug_option
 from gandiag.cli.score import score_command
@@ -28,7 +29,8 @@ INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
 def cli() -> None:
     """Is this GAN any good? Scores of trained generators, with error bars and the protocol that they follow.
 
-    Exit codes: 0 fine; 2 bad usage or bad input; 3 a fault of gandiag's own; 130 stopped by Ctrl-C.
+    Exit codes: 0 fine; 1 doctor found a fault; 2 bad usage or bad input; 3 a fault of gandiag's own; 130 stopped by
+    Ctrl-C.
     """
 
 
@@ -36,6 +38,7 @@ cli.add_command(score_command)
 cli.add_command(train_command)
 cli.add_command(stats_command)
 cli.add_command(list_command)
+cli.add_command(doctor_command)
 cli.add_command(weights_command)
 
 

@@ -24,6 +24,7 @@ from gandiag.statistics.gaussian_mixture import Likelihood, fit_mixture, likelih
 
 SMALLEST = 4  # training samples: two to stand for fakes and two to fit them to
 SCALE = 100.0
+UNBOUNDED = 1e4  # nats a dimension, which no spread of real samples gives
 SCORES: dict[str, Better | None] = {"fld": "lower", "fld_gap": "higher"}
 
 
@@ -84,6 +85,8 @@ def fld(
     nll_on_train = -float(on_train.log.mean()) / dimension
     gap = nll_on_train - nll
     gap_variance = _mean_variance(on_train.log) + _mean_variance(on_held_out.log) + on_held_out.jackknife_variance
+    copied = "the fakes are copies of training samples, around which the likelihood has no bound"
+    unbounded = copied if abs(nll) > UNBOUNDED else None
     details = {"nll": nll, "baseline_nll": baseline_nll, "baseline_samples": size, "held_out": len(held_out)}
     return {
         "fld": measured(
@@ -93,6 +96,7 @@ def fld(
             better="lower",
             n_real=n_real,
             n_fake=n_fake,
+            unreliable=unbounded,
             details=details,
         ),
         "fld_gap": measured(
@@ -102,6 +106,7 @@ def fld(
             better="higher",
             n_real=n_real,
             n_fake=n_fake,
+            unreliable=unbounded,
             details={"nll_on_train": nll_on_train, "nll_on_held_out": nll},
         ),
     }

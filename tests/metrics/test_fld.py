@@ -140,3 +140,11 @@ def test_what_is_missing_is_an_input_error(normal):
         fld(real=FeatureBank(features=normal(9, 3)), fake=normal(9, 3))
     with pytest.raises(InputError, match="4 dimensions and fake ones 3"):
         fld(real=bank(normal(9, 4), normal(9, 4)), fake=normal(9, 3))
+
+
+def test_a_set_of_copies_is_marked(normal):
+    train, held_out = normal(100, 4), normal(80, 4)
+    bank = FeatureBank(features=train, held_out=FeatureBank(features=held_out))
+    scores = fld(real=bank, fake=train.clone())
+    assert {score.status for score in scores.values()} == {"unreliable"}
+    assert "copies" in scores["fld"].reason
