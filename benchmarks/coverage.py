@@ -23,10 +23,22 @@ from torch import Tensor
 from gandiag.core import seeds
 from gandiag.core.modes import ClassModes
 from gandiag.core.score import Score
+from gandiag.metrics.c2st import c2st
+from gandiag.metrics.cmmd import cmmd
+from gandiag.metrics.conditional import conditional
 from gandiag.metrics.fid import fid
+from gandiag.metrics.fld import fld
 from gandiag.metrics.inception_score import inception_score
+from gandiag.metrics.kid import kid
+from gandiag.metrics.memorization import memorization
+from gandiag.metrics.mind import mind
 from gandiag.metrics.mode_coverage import mode_coverage
+from gandiag.metrics.ndb import ndb
+from gandiag.metrics.ppl import ppl
 from gandiag.metrics.precision_recall import precision_recall
+from gandiag.metrics.realism import realism
+from gandiag.metrics.vendi import vendi
+from gandiag.statistics.feature_bank import FeatureBank
 
 Scores = dict[str, Score]
 
@@ -111,6 +123,68 @@ def score_cases() -> Iterator[Case]:
         yield Case(name, compute, {"is": None})
 
 
+def kernel_cases() -> Iterator[Case]:
+    """Unbiased and sliced distances, and what else looks at features: the expectation at N."""
+    equal, apart = gaussians(400, 16, 0.0, 1.0), gaussians(400, 16, 0.2, 1.1)
+    skewed = exponentials(400, 8, 1.2)
+    metrics: list[tuple[Callable[..., Scores], tuple[str, ...], dict[str, float]]] = [
+        (kid, ("kid",), {"subsets": 0}),
+        (cmmd, ("cmmd",), {"sigma": 1.0}),
+        (mind, ("mind",), {}),
+        (vendi, ("vendi",), {}),
+        (ndb, ("ndb", "ndb_jsd"), {"bins": 20}),
+        (c2st, (), {}),
+        (memorization, ("authenticity",), {}),
+        (realism, ("realism",), {}),
+    ]
+    for metric, names, settings in metrics:
+        pairs = {"equal Gaussians, d=16": equal, "Gaussians, d=16": apart, "exponentials, d=8": skewed}
+        for title, draw in pairs.items():
+
+            def compute(
+                seed: int,
+                draw: Callable[[int], tuple[Tensor, Tensor]] = draw,
+                metric: Callable[..., Scores] = metric,
+                settings: dict[str, float] = settings,
+            ) -> Scores:
+                real, fake = draw(seed)
+                if metric is memorization:  # whose shares are those for these training samples
+                    real = draw(-1)[0]
+                return metric(real=real, fake=fake, rng=seeds.generator(seed, "metric"), **settings)
+
+            # What two equal sets can be told apart by is 0.5; for others it is what these halves taught.
+            truths: dict[str, float | None] = dict.fromkeys(names)
+            if metric is c2st:
+                truths = {"c2st": 0.5} if draw is equal else {}
+            if truths:
+                yield Case(f"{title}, N=400", compute, truths)
+
+
+def labelled_cases() -> Iterator[Case]:
+    """Class by class, held-out likelihood and path lengths: the expectation at N."""
+
+    def classes(seed: int) -> Scores:
+        sides = []
+        for side, scale in (("real", 1.0), ("fake", 1.1)):
+            labels = torch.from_numpy(seeds.integers(seed, f"{side} labels", 0, 600, 1, 4)[:, 0])
+            rows = torch.from_numpy(seeds.normal(seed, side, 0, 600, 4)).float() * scale
+            sides.append(FeatureBank(features=rows + 3 * labels[:, None], labels=labels))
+        return conditional(real=sides[0], fake=sides[1], rng=seeds.generator(seed, "metric"))
+
+    def likelihood(seed: int) -> Scores:
+        real, fake = gaussians(400, 8, 0.2, 1.2)(seed)
+        held_out = FeatureBank(features=torch.from_numpy(seeds.normal(seed, "held out", 0, 400, 8)).float())
+        return fld(real=FeatureBank(features=real, held_out=held_out), fake=fake, rng=seeds.generator(seed, "metric"))
+
+    def paths(seed: int) -> Scores:
+        lengths = torch.from_numpy(seeds.normal(seed, "paths", 0, 2000, 1)[:, 0]).exp()
+        return ppl(fake=FeatureBank(paths=lengths.float()))
+
+    yield Case("4 classes, d=4, N=600", classes, dict.fromkeys(("intra_fid", "class_recall")))
+    yield Case("Gaussians, d=8, N=400", likelihood, {"fld": None})
+    yield Case("log-normal lengths, N=2,000", paths, {"ppl": None})
+
+
 def mode_cases() -> Iterator[Case]:
     """Divergence from uniform of known shares, against reals with the digits' own frequencies."""
     digits = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]) / 60_000
@@ -164,9 +238,20 @@ def measure(case: Case, draws: int) -> Iterator[tuple[str, str, float, float, fl
         )
 
 
+GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
+    "distances": distance_cases,
+    "neighbours": neighbour_cases,
+    "scores": score_cases,
+    "kernels": kernel_cases,
+    "labelled": labelled_cases,
+    "modes": mode_cases,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, help="kinds of scores, all by default")
     parser.add_argument("--out", type=Path, help="write the table there, in Markdown")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -178,8 +263,8 @@ def main() -> None:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     print("\n".join(lines), flush=True)
-    for cases in (distance_cases(), neighbour_cases(), score_cases(), mode_cases()):
-        for case in cases:
+    for group in options.only or GROUPS:
+        for case in GROUPS[group]():
             for name, score, truth, mean, spread, error, covered in measure(case, options.draws):
                 row = f"| {name} | `{score}` | {truth:.5g} | {mean:.5g} | {spread:.3g} | {error:.3g} | {covered:.1%} |"
                 lines.append(row)
