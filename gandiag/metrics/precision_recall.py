@@ -15,11 +15,11 @@ import numpy as np
 from torch import Tensor
 
 from gandiag.core import seeds
-from gandiag.core.errors import InputError
 from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
 from gandiag.metrics._metric import Metric
+from gandiag.metrics._pair import feature_pair
 from gandiag.statistics.balls import Side, count_in_balls
-from gandiag.statistics.feature_bank import FeatureBank, features_of
+from gandiag.statistics.feature_bank import FeatureBank
 from gandiag.statistics.half_sampling import random_halves
 from gandiag.statistics.intervals import share_interval
 from gandiag.statistics.neighbours import common_shift
@@ -65,11 +65,7 @@ def precision_recall(
     Raises:
         InputError: a side holds no features, or values that are not finite, or the dimensions differ.
     """
-    real_features, fake_features = features_of(real), features_of(fake).to(features_of(real).device)
-    if real_features.shape[1] != fake_features.shape[1]:
-        raise InputError(
-            f"real features have {real_features.shape[1]} dimensions and fake ones {fake_features.shape[1]}"
-        )
+    real_features, fake_features = feature_pair(real=real, fake=fake)
     n_real, n_fake = len(real_features), len(fake_features)
     smallest, k = min(n_real, n_fake), max(k_precision, k_coverage)
     if smallest <= k:

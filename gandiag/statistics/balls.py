@@ -111,6 +111,8 @@ def _add_tile(counts: BallCounts, distances: Tensor, radii: Tensor, centres: sli
     members, others = counts.selected_centres[centres], counts.selected_points[points]
     counts.balls[points].addmm_(certain.T, members)
     counts.points[centres].addmm_(certain, others)
+    if radii.shape[1] == 1:
+        return
     rows, columns = (inside.logical_not_() & (distances <= widest[:, None])).nonzero(as_tuple=True)
     for row, column in zip(torch.split(rows, PAIRS), torch.split(columns, PAIRS), strict=True):
         within = (distances[row, column][:, None] <= radii[row]).float()

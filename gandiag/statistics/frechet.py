@@ -15,6 +15,9 @@ from torch import Tensor
 from gandiag.statistics.grouped_moments import GroupedMoments
 from gandiag.statistics.moments import CHUNK, Moments, moments
 
+BLOCKS = 4  # of a triangular product
+SMALLEST_BLOCK = 64
+
 
 @dataclass(frozen=True)
 class Frechet:
@@ -28,8 +31,7 @@ def frechet_distance(*, real: Moments, fake: Moments) -> Frechet:
     """`|mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^1/2)`; exactly 0 to rounding for equal moments."""
     real_covariance, fake_covariance = real.covariance, fake.covariance
     factor, deficient = _factor(real_covariance)
-    product = factor.T @ fake_covariance @ factor
-    root_trace = torch.linalg.eigvalsh((product + product.T) / 2).clamp_min(0).sqrt().sum()
+    root_trace = torch.linalg.eigvalsh(_sandwich(factor, fake_covariance)).clamp_min(0).sqrt().sum()
     deficient = deficient or fake.count <= len(fake.mean)
     return Frechet(_distance(real, fake, root_trace), deficient)
 
@@ -79,8 +81,7 @@ def frechet_influence(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 def optimal_maps(*, real: Moments, fake: Moments) -> tuple[Tensor, Tensor]:
     """The linear maps that carry the real Gaussian onto the fake one, and back: two (d, d) float64 matrices."""
     factor, _ = _factor(real.covariance)
-    product = factor.T @ fake.covariance @ factor
-    values, vectors = torch.linalg.eigh((product + product.T) / 2)
+    values, vectors = torch.linalg.eigh(_sandwich(factor, fake.covariance))
     roots = values.clamp_min(0).sqrt()
     # Directions in which one side has no spread carry no sample of that side: the pseudo-inverse leaves them out.
     kept = roots > roots.amax().clamp_min(0) * 1e-7 if len(roots) else roots > 0
@@ -120,15 +121,38 @@ def _distance_of_few(rows: Tensor, other: Moments) -> Frechet:
     mean = values.mean(dim=0)
     values = (values - mean) / (len(values) - 1) ** 0.5
     product = values @ other.covariance @ values.T
-    root_trace = torch.linalg.eigvalsh((product + product.T) / 2).clamp_min(0).sqrt().sum()
+    # Centred rows add up to 0, so the least eigenvalue is 0, and its computed value the root of a rounding error.
+    root_trace = torch.linalg.eigvalsh((product + product.T) / 2)[1:].clamp_min(0).sqrt().sum()
     trace = values.square().sum() + other.covariance.trace()
     distance = (mean - other.mean).square().sum() + trace - 2 * root_trace
     return Frechet(max(float(distance), 0.0), True)
 
 
+def _sandwich(factor: Tensor, covariance: Tensor) -> Tensor:
+    """The lower triangle of `L' S L`, which is all that a symmetric solver reads; above it anything may stand.
+
+    Where L is triangular, what is known to be 0 is left out of the products, a block of columns at a time.
+    """
+    if not _is_lower(factor) or len(factor) < BLOCKS * SMALLEST_BLOCK:
+        return factor.T @ covariance @ factor
+    size = -(-len(factor) // BLOCKS)
+    cuts = [slice(start, min(start + size, len(factor))) for start in range(0, len(factor), size)]
+    right = torch.empty_like(covariance)
+    for cut in cuts:
+        torch.mm(factor[cut.start :, cut].T, covariance[cut.start :], out=right[cut])
+    product = torch.zeros_like(covariance)
+    for cut in cuts:
+        product[cut.start :, cut] = right[cut.start :, cut.start :] @ factor[cut.start :, cut]
+    return product
+
+
+def _is_lower(factor: Tensor) -> bool:
+    return factor.shape[0] == factor.shape[1] and bool((factor.triu(1) == 0).all())
+
+
 def _inverse(factor: Tensor) -> Tensor:
     """Pseudo-inverse of a factor; that of a triangular one, which has full rank, by substitution."""
-    if factor.shape[0] == factor.shape[1] and bool((factor.triu(1) == 0).all()):
+    if _is_lower(factor):
         identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
         inverse: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
     else:
