@@ -18,6 +18,7 @@ FILES = (
     "README.md",
     "docs/getting-started.md",
     "docs/command-line.md",
+    "docs/engine.md",
     "docs/python.md",
     "docs/results.md",
     "docs/metrics",
@@ -47,6 +48,7 @@ def output(command: str, folder: Path) -> str:
     """What a command prints, stderr last, without spaces at the ends of lines."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    environment["GANDIAG_CACHE"] = str(folder / "cache")
     done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     lines = (done.stdout.rstrip("\n") + "\n" + done.stderr).rstrip("\n").split("\n")
     return "\n".join(line.rstrip() for line in lines)

@@ -165,7 +165,8 @@ def test_the_known_sets_are_what_they_are_called(sets):
     assert sets.share_left == pytest.approx(0.32, abs=0.05)
 
 
-def test_every_score_of_gandiag_is_in_the_table(sets):
+def test_every_score_in_the_table_exists(sets):
+    """A score that is not in it is tested by the direction that its metric declares."""
     table = theory.expectations(theory.Facts(10, SAMPLES, 64, sets.share_left))
     own = {
         name
@@ -173,7 +174,7 @@ def test_every_score_of_gandiag_is_in_the_table(sets):
         if metric.module.startswith("gandiag.")
         for name in METRICS.load(metric.name).scores
     }
-    assert own == set(table)
+    assert set(table) <= own
     assert all(table.values())
 
 
