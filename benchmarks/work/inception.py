@@ -69,7 +69,9 @@ def _work(
         found = _rates(samples, count, precision, quick)
         if precision == "bf16" and not ON_GPU:
             found.append(Finding("bfloat16 instructions of this CPU", _bfloat16_instructions()))
-        return found + _cost(precision, 16 if quick else (10_240 if ON_GPU else 320)) if precision != "fp32" else found
+        # An arithmetic that is imitated is too slow for more.
+        images_of_cost = 16 if quick else 10_240 if ON_GPU else 64 if _imitated(precision) else 320
+        return found + _cost(precision, images_of_cost) if precision != "fp32" else found
 
     where = torch.cuda.get_device_name() if ON_GPU else "CPU"
     case = f"{where}, {rounds} x {batch} images" if rounds > 1 else f"{where}, {batch} images"
@@ -140,7 +142,7 @@ def _rates(samples: Samples, count: int, precision: Precision, quick: bool) -> l
         if side == FIDELITY and ON_GPU:
             arithmetic = "tf32"
         if arithmetic not in measured:
-            measured[arithmetic] = _matrix_rate(arithmetic, 512 if quick else MATRIX)
+            measured[arithmetic] = _matrix_rate(arithmetic, 512 if quick or _imitated(arithmetic) else MATRIX)
         rate = count / statistics.median(sample.seconds for sample in taken)
         share = f"{rate * cost / measured[arithmetic]:.0%} of the {measured[arithmetic] / 1e12:.3g} TFLOP/s"
         found.append(Finding(f"{side}: rate", f"{rate:,.1f} images/s, {share} of a {arithmetic} matrix product"))
@@ -153,6 +155,10 @@ def _bfloat16_instructions() -> str:
     flags = path.read_text(encoding="utf-8").split() if path.exists() else []
     found = sorted({"amx_bf16", "avx512_bf16", "bf16"} & set(flags))
     return ", ".join(found) or ("none: it is imitated, and the goal is out of reach here" if flags else "not known")
+
+
+def _imitated(precision: Precision) -> bool:
+    return precision == "bf16" and not ON_GPU and _bfloat16_instructions().startswith("none")
 
 
 @functools.cache

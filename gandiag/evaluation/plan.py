@@ -45,6 +45,10 @@ class Request:
             return replace(self, extractor=NONE)
         return replace(self, extractor=self.extractor or self.metric.extractor or default)
 
+    def renamed(self, extractor: str) -> Request:
+        """The request with the name that its extractor, which may be a file, has given itself."""
+        return replace(self, extractor=extractor, suffix=f"@{extractor}" if self.suffix else "")
+
     def with_settings(self, settings: Mapping[str, Any]) -> Request:
         """The request with other settings of its metric."""
         return replace(self, metric=configured(self.metric, settings))

@@ -221,8 +221,12 @@ def _open_extractors(
         raise UsageError(f"--weights was given, and the extractor {names[0]} has no weights")
     if preprocessing is not None and not any(preprocessing in each.info.preprocessing for each in opened.values()):
         raise UsageError(f"--preprocessing was given, and the extractors {', '.join(names)} have one of their own")
-    kept = [request for request in requests if request.extractor == plan.NONE or request.extractor in opened]
-    return opened, kept
+    kept = [
+        request.renamed(opened[request.extractor].info.name) if request.extractor else request
+        for request in requests
+        if request.extractor == plan.NONE or request.extractor in opened
+    ]
+    return {each.info.name: each for each in opened.values()}, kept
 
 
 def _served(

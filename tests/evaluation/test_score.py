@@ -161,3 +161,18 @@ def test_progress_is_told_for_both_sides_and_the_metrics():
         ("samples", 700, 700),
         ("metrics", 3, 3),
     ]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_file_can_be_the_extractor_of_one_metric(tmp_path, monkeypatch):
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 5, bias=False))
+    with torch.no_grad():
+        module[1].weight.copy_(torch.randn(5, 784, generator=torch.Generator().manual_seed(0)) / 28)
+    torch.jit.trace(module, torch.zeros(2, 1, 28, 28)).save(str(tmp_path / "mine.pt"))
+    path = str(tmp_path / "mine.pt")
+    result = gandiag.score("mnist:test", f"fid,kid@{path}", against="mnist:test", samples=200)
+    assert result["fid"].extractor == "digits"
+    assert result["kid@file:mine"].extractor == "file:mine"
+    assert result.protocol["extractors"]["file:mine"]["sha256"]
+    alone = gandiag.score("mnist:test", "kid", against="mnist:test", samples=200, extractor=path)
+    assert alone["kid"].value == result["kid@file:mine"].value
