@@ -163,7 +163,7 @@ def test_progress_is_told_for_both_sides_and_the_metrics():
     ]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`?torch.jit")
 def test_a_file_can_be_the_extractor_of_one_metric(tmp_path, monkeypatch):
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 5, bias=False))
     with torch.no_grad():
