@@ -18,7 +18,7 @@ from gandiag.statistics.neighbours import moved, neighbour_lists, squared_distan
 
 # Neighbours kept of each point: fewer than 5 of 32 fall into a random half for one point in a hundred thousand.
 LIST = 32
-PAIRS = 2**18  # pairs looked at together
+PAIRS = 2**15  # pairs looked at together, 5 MB for 40 halves
 
 
 @dataclass(frozen=True)

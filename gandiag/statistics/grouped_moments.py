@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gandiag.core import seeds
 from gandiag.core.errors import InputError
-from gandiag.statistics.moments import Moments, merge, moments
+from gandiag.statistics.moments import Moments, absorbed, merge, moments
 
 ROWS = 8192  # samples whose features are kept as they are
 GROUPS = 16

@@ -54,6 +54,17 @@ def merge(parts: Iterable[Moments]) -> Moments:
     return merged
 
 
+def absorbed(one: Moments, other: Moments) -> Moments:
+    """Moments of the union, as `merge` has them, in the memory of the first, which is used up."""
+    count = one.count + other.count
+    if one.count == 0 or other.count == 0:
+        return one if other.count == 0 else other
+    shift = other.mean - one.mean
+    weight = one.count * other.count / count
+    scatter = one.scatter.add_(other.scatter).addr_(shift, shift, alpha=weight)
+    return Moments(count, one.mean + shift * (other.count / count), scatter)
+
+
 def _chunk_moments(rows: Tensor) -> Moments:
     mean = rows.mean(dim=0) if len(rows) else rows.new_zeros(rows.shape[1])
     centred = rows - mean
