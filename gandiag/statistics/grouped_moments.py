@@ -193,9 +193,7 @@ class MomentsAccumulator:
         members = torch.cat([group_of(start, start + len(waiting), count) for start, waiting in self._waiting])
         members = members.to(features.device)
         parts = [moments(features[members == group]) for group in range(count)]
-        self._groups = (
-            parts if self._groups is None else [merge(pair) for pair in zip(self._groups, parts, strict=True)]
-        )
+        self._groups = parts if self._groups is None else list(map(absorbed, self._groups, parts))
         self._waiting = []
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from gandiag.statistics import collective
 
 BLOCK_ELEMENTS = 4 * 2**20  # distances held at once, 16 MB in float32
-TILE = 2048  # rows and columns of a tile
+TILE = 1024  # rows and columns of a tile
 
 
 def centred_pair(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

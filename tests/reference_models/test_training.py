@@ -78,12 +78,17 @@ def test_ctrl_c_ends_the_run_between_steps_and_the_handler_comes_back(make_run):
 def test_a_second_ctrl_c_is_not_held_back():
     from reference_models.training.interrupt import deferred_interrupt
 
-    with deferred_interrupt() as interrupted:
-        assert not interrupted()
-        os.kill(os.getpid(), signal.SIGINT)
-        assert interrupted()
-        with pytest.raises(KeyboardInterrupt):
+    # A shell starts what runs in its background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with deferred_interrupt() as interrupted:
+            assert not interrupted()
             os.kill(os.getpid(), signal.SIGINT)
+            assert interrupted()
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_every_step_is_reported_with_both_losses(make_run):

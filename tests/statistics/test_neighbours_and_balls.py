@@ -96,7 +96,7 @@ def test_tiles_change_nothing(normal, small_tiles):
     sides = Side(real, halves[0], (2, 3)), Side(fake, halves[1], (2,))
     shift = common_shift(real=real, fake=fake)
     tiled = count_in_balls(*sides, shift=shift), neighbour_lists(real, 9, shift)
-    neighbours.TILE = 2048
+    neighbours.TILE = 1024
     whole = count_in_balls(*sides, shift=shift), neighbour_lists(real, 9, shift)
     torch.testing.assert_close(tiled[1][0], whole[1][0])
     for one, other in zip(tiled[0], whole[0], strict=True):
