@@ -13,6 +13,8 @@ from gandiag.core.modes import Modes
 from gandiag.statistics.grouped_moments import GroupedMoments, grouped_moments
 from gandiag.statistics.rows import Rows
 
+CHECKED = 1024  # rows looked at together
+
 
 @dataclass(frozen=True)
 class FeatureBank:
@@ -53,7 +55,8 @@ class FeatureBank:
                 raise InputError(f"{name} must have {dimensions} dimensions, not the shape {tuple(values.shape)}")
             if not values.dtype.is_floating_point:
                 raise InputError(f"{name} must be floating point, not {values.dtype}")
-            blocks = values.blocks() if isinstance(values, Rows) else [values]
+            # In parts: the check of all at once takes more memory than the values.
+            blocks = values.blocks() if isinstance(values, Rows) else torch.split(values, CHECKED)
             if not all(bool(torch.isfinite(block).all()) for block in blocks):
                 raise InputError(f"{name} hold values that are not finite")
         match self.features, self.logits:
