@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import debug_option
+from gandiag.cli.options import data_root_option, debug_option
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
@@ -23,13 +22,7 @@ STYLES = {"ok": "green", "missing": "yellow", "failed": "bold red", "note": "cya
 
 
 @click.command("doctor")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    envvar="GANDIAG_DATA_ROOT",
-    show_envvar=True,
-    help="Folder with published datasets (MNIST, CIFAR-10, ...).",
-)
+@data_root_option
 @click.option("--no-self-test", is_flag=True, help="Leave the self-test out, which takes up to a minute.")
 @click.option("--json", "json_path", metavar="FILE", help="Write it as JSON there; - for stdout, and nothing else.")
 @debug_option
@@ -41,8 +34,7 @@ def doctor_command(data_root: Path | None, no_self_test: bool, json_path: str | 
 
     Exit codes: 0 nothing failed, though something may be missing; 1 something failed.
     """
-    from gandiag.cli.output import check_writable, progress_bar
-    from gandiag.core.files import atomic_write
+    from gandiag.cli.output import check_writable, progress_bar, write_document
     from gandiag.evaluation.doctor import examine_data, examine_extras, examine_machine, examine_weights
     from gandiag.evaluation.self_test import self_test
 
@@ -52,14 +44,8 @@ def doctor_command(data_root: Path | None, no_self_test: bool, json_path: str | 
     if not no_self_test:
         with progress_bar() as progress:
             findings += self_test(progress)
-    if json_path == "-":
-        click.echo(_document(findings), nl=False)
-    else:
+    if not write_document(_document(findings), json_path):
         _print(findings)
-        if json_path is not None:
-            with atomic_write(json_path) as temporary:
-                temporary.write_text(_document(findings), encoding="utf-8")
-            click.echo(f"wrote {json_path}", err=True)
     failed = [finding.name for finding in findings if finding.state == "failed"]
     if failed:
         click.echo(f"failed: {printable(', '.join(failed))}", err=True)
@@ -78,13 +64,9 @@ def _document(findings: Sequence[Finding]) -> str:
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    from rich.console import Console
+    from gandiag.cli.output import data_console
 
-    from gandiag.cli.output import UNTERMINATED
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+    console = data_console()
     for topic in dict.fromkeys(finding.topic for finding in findings):
         about = [finding for finding in findings if finding.topic == topic]
         console.print(topic, style="bold", markup=False, highlight=False)

@@ -31,12 +31,16 @@ def device_option(command: Command) -> Command:
     return click.option("--device", default="auto", show_default=True, metavar="DEVICE", help=text)(command)
 
 
+def data_root_option(command: Command) -> Command:
+    """`--data-root`."""
+    text = "Folder with published datasets (MNIST, CIFAR-10, ...)."
+    return click.option("--data-root", type=_PATH, envvar="GANDIAG_DATA_ROOT", show_envvar=True, help=text)(command)
+
+
 def data_options(command: Command) -> Command:
     """`--data-root` and `--download`."""
     text = "Fetch a missing published dataset into --data-root."
-    command = click.option("--download", is_flag=True, help=text)(command)
-    text = "Folder with published datasets (MNIST, CIFAR-10, ...)."
-    return click.option("--data-root", type=_PATH, envvar="GANDIAG_DATA_ROOT", show_envvar=True, help=text)(command)
+    return data_root_option(click.option("--download", is_flag=True, help=text)(command))
 
 
 def extractor_options(command: Command) -> Command:

@@ -29,28 +29,41 @@ if TYPE_CHECKING:
 UNTERMINATED = 120  # width of a table where stdout is no terminal
 
 
+def data_console() -> Console:
+    """A console on stdout, with a fixed width where that is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+
+
+def write_document(text: str, path: str | None) -> bool:
+    """Put a document where `--json` and its like want it: a file, stdout for `-`, nowhere for None.
+
+    Returns:
+        Whether it went to stdout, where nothing else may go then.
+    """
+    if path == "-":
+        click.echo(text, nl=False)
+        return True
+    if path is not None:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {printable(path)}", err=True)
+    return False
+
+
 def print_result(result: Result, json_path: str | None) -> None:
     """The table, or the JSON alone for `-`; the warnings to stderr."""
-    if json_path == "-":
-        click.echo(result.to_json(), nl=False)
-    else:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+    if not write_document(result.to_json(), json_path):
+        console = data_console()
         console.print(headline(result), style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(result_table(result))
-        if json_path is not None:
-            result.save(json_path)
-            click.echo(f"wrote {json_path}", err=True)
     for warning in result.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)
 
 
 def print_plan(plan: Plan, json_path: str | None) -> None:
     """The table of a plan, or its JSON alone for `-`."""
-    document = json.dumps(dataclasses.asdict(plan), indent=2, allow_nan=False) + "\n"
-    if json_path == "-":
-        click.echo(document, nl=False)
+    if write_document(json.dumps(dataclasses.asdict(plan), indent=2, allow_nan=False) + "\n", json_path):
         return
     table = Table(title=f"from pilots of {' and '.join(f'{count:,}' for count in plan.pilots)} samples")
     for header in ("metric", "value", "half width", "wanted", "samples needed", "time here"):
@@ -65,14 +78,7 @@ def print_plan(plan: Plan, json_path: str | None) -> None:
             needed,
             "" if score.seconds is None else duration(score.seconds),
         )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
-    console.print(table)
-    if json_path is not None:
-        with atomic_write(json_path) as temporary:
-            temporary.write_text(document, encoding="utf-8")
-        click.echo(f"wrote {json_path}", err=True)
+    data_console().print(table)
 
 
 def duration(seconds: float) -> str:

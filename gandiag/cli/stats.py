@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gandiag.cli.options import data_options, debug_option, device_option
+from gandiag.cli.options import data_options, debug_option, device_option, extractor_options, precision_option
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
@@ -26,15 +26,11 @@ def stats_command() -> None:
 @stats_command.command("build")
 @click.argument("source")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where to write them.")
-@click.option("--extractor", metavar="NAME", help="Extractor in place of the data's own.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights file for the extractor.")
-@click.option("--preprocessing", metavar="NAME", help="Protocol in place of the extractor's own.")
+@extractor_options
 @click.option("-n", "--samples", type=click.IntRange(min=2), help="Samples to take. Default: all.")
 @device_option
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: the extractor's own.")
-@click.option(
-    "--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True, help="Arithmetic."
-)
+@precision_option
 @data_options
 @click.option(
     "--format",
@@ -51,6 +47,7 @@ def build_command(
     extractor: str | None,
     weights: Path | None,
     preprocessing: str | None,
+    compiled: bool,
     samples: int | None,
     device: str,
     batch_size: int | None,
@@ -78,6 +75,7 @@ def build_command(
             extractor=extractor,
             weights=weights,
             preprocessing=preprocessing,
+            compiled=compiled,
             samples=samples,
             device=device,
             batch_size=batch_size,
@@ -98,21 +96,14 @@ def build_command(
 @debug_option
 def show_command(file: Path, convention: str | None, samples: int | None, json_path: str | None) -> None:
     """Show what a statistics FILE is: gandiag's own, or an .npz of pytorch-fid, clean-fid, StyleGAN, EDM or ADM."""
-    from gandiag.core.files import atomic_write
+    from gandiag.cli.output import write_document
     from gandiag.statistics.statistics_file import read_statistics
 
     statistics = read_statistics(file, convention=convention, samples=samples)
     fields = _fields(statistics)
-    document = json.dumps(fields, indent=2, allow_nan=False) + "\n"
-    if json_path == "-":
-        click.echo(document, nl=False)
-    else:
+    if not write_document(json.dumps(fields, indent=2, allow_nan=False) + "\n", json_path):
         shown = ((name, value) for name, value in fields.items() if value is not None and name != "warnings")
         _print_columns([(name.replace("_", " "), _text(value)) for name, value in shown])
-        if json_path is not None:
-            with atomic_write(json_path) as temporary:
-                temporary.write_text(document, encoding="utf-8")
-            click.echo(f"wrote {json_path}", err=True)
     for warning in statistics.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)
 

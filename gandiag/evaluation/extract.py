@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -215,10 +215,3 @@ def _gathered(source: Source, base: Extracted, start: int, stop: int) -> Extract
     index = cast(ChannelDataset, source).indices(start, stop).to(base.features.device)
     logits = None if base.logits is None else base.logits[index].flatten(1, 2)
     return Extracted(base.features[index].flatten(1), logits)
-
-
-def heads_of(tasks: Mapping[str, Task]) -> Iterator[tuple[str, str, int]]:
-    """Every task's name, head and rows."""
-    for name, task in tasks.items():
-        for head, rows in task.heads.items():
-            yield name, head, rows

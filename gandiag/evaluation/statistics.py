@@ -26,6 +26,7 @@ def build_statistics(
     extractor: str | None = None,
     weights: str | os.PathLike[str] | None = None,
     preprocessing: str | None = None,
+    compiled: bool = False,
     samples: int | None = None,
     device: str = "auto",
     batch_size: int | None = None,
@@ -41,6 +42,7 @@ def build_statistics(
         extractor: in place of the reference's own.
         weights: file with other weights for the extractor.
         preprocessing: name of a protocol in place of the extractor's own.
+        compiled: compile the extractor's network, which starts slower and runs faster.
         samples: by default all that there are, or what the protocol of a dataset that is drawn has.
         device: `auto`, `cpu`, `cuda` or `cuda:i`.
         batch_size: samples at a time; the extractor's own by default.
@@ -59,9 +61,7 @@ def build_statistics(
     access = Access(0, device, precision, None if data_root is None else Path(data_root), download)
     real = open_source(source, reference_access(access))
     count = _sample_count(real, samples)
-    options = ExtractorOptions(
-        device, precision, weights=None if weights is None else Path(weights), preprocessing=preprocessing
-    )
+    options = ExtractorOptions(device, precision, None if weights is None else Path(weights), preprocessing, compiled)
     opened = _open_extractor(real, extractor, options)
     size = opened.info.batch_size if batch_size is None else batch_size
     heads = {"moments": count} | ({"spatial_moments": count} if "spatial" in opened.info.heads else {})
