@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from gandiag.sources.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from gandiag.statistics.feature_bank import FeatureBank
     from gandiag.statistics.statistics_file import read_statistics, write_statistics
+    from gandiag.study.make import make_study
+    from gandiag.study.read import read_study
 
 _HOMES = {
     "Checkpoint": "gandiag.sources.checkpoint",
@@ -55,10 +57,12 @@ _HOMES = {
     "UsageError": "gandiag.core.errors",
     "build_statistics": "gandiag.evaluation.statistics",
     "load_checkpoint": "gandiag.sources.checkpoint",
+    "make_study": "gandiag.study.make",
     "load_dataset": "gandiag.datasets",
     "measured": "gandiag.core.score",
     "plan_samples": "gandiag.evaluation.planning",
     "read_statistics": "gandiag.statistics.statistics_file",
+    "read_study": "gandiag.study.read",
     "save_checkpoint": "gandiag.sources.checkpoint",
     "score": "gandiag.evaluation.score",
     "undefined": "gandiag.core.score",
@@ -89,9 +93,11 @@ __all__ = [
     "build_statistics",
     "load_checkpoint",
     "load_dataset",
+    "make_study",
     "measured",
     "plan_samples",
     "read_statistics",
+    "read_study",
     "save_checkpoint",
     "score",
     "undefined",

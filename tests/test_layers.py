@@ -15,7 +15,8 @@ FLOORS = [
     {"statistics"},
     {"sources", "datasets", "extractors"},
     {"metrics"},
-    {"evaluation", "comparison"},
+    {"evaluation"},
+    {"comparison", "study"},
     {"reports", "gates"},
     {"cli"},
 ]

@@ -16,6 +16,7 @@ from gandiag.cli.list import list_command
 from gandiag.cli.options import debug_option
 from gandiag.cli.score import score_command
 from gandiag.cli.stats import stats_command
+from gandiag.cli.study import study_command
 from gandiag.cli.train import train_command
 from gandiag.cli.weights import weights_command
 from gandiag.core.errors import GandiagError, printable
@@ -37,6 +38,7 @@ def cli() -> None:
 cli.add_command(score_command)
 cli.add_command(train_command)
 cli.add_command(stats_command)
+cli.add_command(study_command)
 cli.add_command(list_command)
 cli.add_command(doctor_command)
 cli.add_command(weights_command)

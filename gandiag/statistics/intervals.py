@@ -8,8 +8,8 @@ from functools import cache
 from gandiag.core.score import NORMAL_95
 
 
-def share_interval(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95% interval for a share of independent samples; never empty, even at 0 and 1."""
+def share_interval(share: float, count: float) -> tuple[float, float]:
+    """Wilson's 95% interval for a share of `count` independent samples (JASA 1927); never empty, even at 0 and 1."""
     z = NORMAL_95
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))

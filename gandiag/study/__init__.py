@@ -1,0 +1,1 @@
+"""The human study: people say what looks real, and their answers become scores."""
