@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 from collections.abc import Iterable
@@ -26,9 +27,16 @@ def part(package: str, kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"reference_models.{package}.{name}")
 
 
+def summaries(package: str) -> dict[str, str]:
+    """Names of the parts of a package and the first lines of their docstrings, read without importing them."""
+    files = sorted(HOME.joinpath(*package.split(".")).glob("[!_]*.py"))
+    texts = {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in files}
+    return {name: text.partition("\n")[0] for name, text in texts.items()}
+
+
 def tables(folder: str) -> dict[str, Path]:
-    """The TOML files of a folder of this package, by stem."""
-    return {path.stem: path for path in sorted((HOME / folder).glob("*.toml"))}
+    """The TOML files of a folder of this package, by stem; those that begin with `_` are only there to be extended."""
+    return {path.stem: path for path in sorted((HOME / folder).glob("[!_]*.toml"))}
 
 
 def table(folder: str, kind: str, name: str) -> Path:
@@ -37,6 +45,9 @@ def table(folder: str, kind: str, name: str) -> Path:
     Raises:
         UnknownNameError: the folder has no such file.
     """
+    hidden = HOME / folder / f"{name}.toml"
+    if name.startswith("_") and hidden.is_file():
+        return hidden
     known = tables(folder)
     return known[resolve(kind, name, known)]
 

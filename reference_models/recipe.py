@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,24 @@ from gandiag import InputError, Latent, UsageError
 from reference_models import catalogue
 from reference_models.tables import Table, merge, read_toml
 
+OPTIMIZERS = ("adam", "rmsprop", "sgd")
+
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Adam (arXiv:1412.6980): its learning rate and the decays of its two moments."""
+    """How weights are updated.
+
+    Attributes:
+        learning_rate: its step.
+        betas: decays of the two moments of Adam (arXiv:1412.6980); the others have none.
+        kind: `adam`, `rmsprop` or `sgd`.
+        momentum: of `rmsprop` and `sgd`.
+    """
 
     learning_rate: float
-    betas: tuple[float, float]
+    betas: tuple[float, float] = (0.9, 0.999)
+    kind: str = "adam"
+    momentum: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -29,12 +42,14 @@ class Player:
         config: arguments of its `build` that the data do not decide.
         steps: its updates in one step of the run.
         optimizer: of its weights.
+        conditional: whether it takes the class of a sample beside its input.
     """
 
     network: str
     config: Mapping[str, Any]
     steps: int
     optimizer: Optimizer
+    conditional: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,14 @@ class Penalty:
     name: str
     weight: float
     interval: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A technique that is on: the name of its file in `techniques`, and its numbers."""
+
+    name: str
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,11 @@ class Recipe:
         generator: the one player.
         discriminator: the other.
         penalties: on the discriminator; those of weight 0 are left out.
+        techniques: that are on, in the order in which their hooks are called.
+        samples: only so many samples of the dataset are used; 0 for all.
+        head_start: updates of the discriminator before the first step.
+        simultaneous: the generator's gradient is taken before the discriminator's update, not after it.
+        joint_batches: the discriminator's turn shows it real samples and fakes in one batch, not in two.
     """
 
     name: str
@@ -87,6 +115,16 @@ class Recipe:
     generator: Player
     discriminator: Player
     penalties: tuple[Penalty, ...]
+    techniques: tuple[Choice, ...] = ()
+    samples: int = 0
+    head_start: int = 0
+    simultaneous: bool = False
+    joint_batches: bool = False
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it takes the labels of the data."""
+        return self.generator.conditional or self.discriminator.conditional
 
 
 def summaries(folder: str) -> dict[str, str]:
@@ -94,38 +132,107 @@ def summaries(folder: str) -> dict[str, str]:
     return {name: _summary(path) for name, path in catalogue.tables(folder).items()}
 
 
-def load_recipe(name: str, dataset: str | None = None, fault: str | None = None) -> Recipe:
-    """A shipped recipe, with its overrides for the dataset and then those of the fault.
+def load_recipe(
+    name: str, dataset: str | None = None, fault: str | None = None, overrides: Sequence[str] = ()
+) -> Recipe:
+    """A shipped recipe by its name, or one's own by the path of its file, as `read_recipe` reads it.
 
     Raises:
         UnknownNameError: there is no such recipe or fault, or a key is unknown.
-        UsageError: a value is of the wrong kind or range.
+        UsageError: a value is of the wrong kind or range, or there is no such file.
     """
-    recipe = catalogue.table("recipes", "recipe", name)
+    own = Path(name)
+    if own.suffix != ".toml":
+        own = catalogue.table("recipes", "recipe", name)
+    elif not own.is_file():
+        raise UsageError(f"there is no recipe file {name!r}; check the path, or name one of `gandiag list recipes`")
     illness = catalogue.table("faults", "fault", fault) if fault is not None else None
-    return read_recipe(recipe, dataset, illness)
+    return read_recipe(own, dataset, illness, overrides)
 
 
-def read_recipe(path: Path, dataset: str | None = None, fault: Path | None = None) -> Recipe:
-    """A recipe from its file, with its overrides for the dataset and then those of the fault's file.
+def read_recipe(
+    path: Path, dataset: str | None = None, fault: Path | None = None, overrides: Sequence[str] = ()
+) -> Recipe:
+    """A recipe from its file.
+
+    What counts, the later before the earlier: the recipe that it `extends`, itself, its table for the dataset, the
+    fault, the fault's table for the discriminator's network, the overrides.
+
+    Args:
+        path: of the file.
+        dataset: that it is for; None for its own.
+        fault: file of a fault.
+        overrides: such as `loss="hinge"` or `techniques.packing.samples=2`, each a line of TOML.
 
     Raises:
         UnknownNameError: a key is unknown.
         UsageError: a value is of the wrong kind or range.
     """
-    values = read_toml(path)
+    values = _extended(path)
     where = f"recipe {path.stem}"
     datasets = Table({"datasets": values.pop("datasets", {})}, where).table("datasets").tables()
     chosen = dataset if dataset is not None else values.get("dataset", "")
     for name, table in datasets.items():
         if name == chosen:
-            values = merge(values, table.plain())
+            values = override(values, table.plain())
     if fault is not None:
-        overrides = read_toml(fault)
-        overrides.pop("summary", None)
-        values = merge(values, overrides)
+        illness = read_toml(fault)
+        illness.pop("summary", None)
+        networks = illness.pop("networks", {})
+        values = override(values, illness)
+        values = override(values, networks.get(_network(values), {}))
         where = f"{where} with fault {fault.stem}"
+    for line in overrides:
+        values = override(values, _parsed(line))
     return _recipe(path.stem, Table(values, where))
+
+
+def override(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `overrides` in place of its values, table by table; another network drops the config of the old."""
+    kept = dict(base)
+    for player in ("generator", "discriminator"):
+        old, new = kept.get(player), overrides.get(player)
+        if isinstance(old, dict) and isinstance(new, dict):
+            network = new.get("network", old.get("network"))
+            kept[player] = {k: v for k, v in old.items() if k != "config" or network == old.get("network")}
+    return merge(kept, overrides)
+
+
+def _extended(path: Path) -> dict[str, Any]:
+    """The content of a recipe's file on top of that of the shipped recipe that it extends."""
+    values = read_toml(path)
+    seen = {path.resolve()}
+    while "extends" in values:
+        name = values.pop("extends")
+        if not isinstance(name, str):
+            raise UsageError(f"recipe {path.stem}: extends is {name!r}, expected the name of a recipe")
+        below = catalogue.table("recipes", "recipe", name)
+        if below.resolve() in seen:
+            raise UsageError(f"recipe {path.stem}: it extends itself by way of {name}; extend another")
+        seen.add(below.resolve())
+        values = override(read_toml(below), values)
+    return values
+
+
+def _network(values: Mapping[str, Any]) -> str:
+    player = values.get("discriminator")
+    return str(player.get("network", "")) if isinstance(player, dict) else ""
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    key, equals, _ = line.partition("=")
+    try:
+        values = tomllib.loads(line) if equals else {}
+    except tomllib.TOMLDecodeError:
+        try:
+            # A bare word is a text, so that a shell needs no second quotes.
+            values = tomllib.loads(f"{key}= {json.dumps(line.partition('=')[2].strip())}")
+        except tomllib.TOMLDecodeError:
+            values = {}
+    if not values or {"dataset", "datasets", "extends"} & values.keys():
+        message = f"--set {line!r} is no override of a recipe"
+        raise UsageError(f"{message}; expected KEY=VALUE, such as steps=500 or techniques.packing.samples=2")
+    return values
 
 
 def _recipe(name: str, table: Table) -> Recipe:
@@ -144,6 +251,11 @@ def _recipe(name: str, table: Table) -> Recipe:
         generator=_player(table.table("generator")),
         discriminator=_player(table.table("discriminator")),
         penalties=_penalties(table.table("penalties")),
+        techniques=_techniques(table.table("techniques")),
+        samples=table.whole("samples", 0, least=0),
+        head_start=table.whole("head_start", 0, least=0),
+        simultaneous=table.flag("simultaneous", False),
+        joint_batches=table.flag("joint_batches", False),
     )
     table.close()
     return recipe
@@ -164,13 +276,19 @@ def _player(table: Table) -> Player:
         config=table.table("config").plain(),
         steps=table.whole("steps", 1),
         optimizer=_optimizer(table.table("optimizer")),
+        conditional=table.flag("conditional", False),
     )
     table.close()
     return player
 
 
 def _optimizer(table: Table) -> Optimizer:
-    optimizer = Optimizer(table.number("learning_rate"), table.pair("betas", (0.9, 0.999)))
+    optimizer = Optimizer(
+        learning_rate=table.number("learning_rate"),
+        betas=table.pair("betas", (0.9, 0.999)),
+        kind=table.choice("kind", OPTIMIZERS, "adam"),
+        momentum=table.number("momentum", 0.0, high=0.9999),
+    )
     table.close()
     return optimizer
 
@@ -183,6 +301,15 @@ def _penalties(table: Table) -> tuple[Penalty, ...]:
         if penalty.weight > 0:
             penalties.append(penalty)
     return tuple(penalties)
+
+
+def _techniques(table: Table) -> tuple[Choice, ...]:
+    choices = []
+    for name, values in table.tables().items():
+        config = values.plain()
+        if config.pop("enabled", True):
+            choices.append(Choice(name, config))
+    return tuple(choices)
 
 
 def _summary(path: Path) -> str:

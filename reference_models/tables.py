@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,16 @@ class Table:
         """The text under a key."""
         value = self._take(key, default)
         return value if isinstance(value, str) else self._refuse(key, value, "a text")
+
+    def choice(self, key: str, known: Sequence[str], default: str) -> str:
+        """The text under a key, which is one of `known`."""
+        value = self._take(key, default)
+        return str(value) if value in known else self._refuse(key, value, f"one of {', '.join(known)}")
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false under a key."""
+        value = self._take(key, default)
+        return value if isinstance(value, bool) else self._refuse(key, value, "true or false")
 
     def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
         """The whole number of at least `least` under a key."""

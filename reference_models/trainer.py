@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gandiag
 from gandiag import TrainingProgress, TrainingRequest, UsageError
+from reference_models import catalogue
 from reference_models.recipe import load_recipe, summaries
 
 if TYPE_CHECKING:
     import torch
 
+    from reference_models.training.loop import Run
+
 
 class ReferenceTrainer:
     """Trains the recipes of this package."""
+
+    reads_files = True  # recipes of one's own
 
     def recipes(self) -> Mapping[str, str]:
         """Recipe names with one line on each."""
@@ -27,6 +33,30 @@ class ReferenceTrainer:
     def faults(self) -> Mapping[str, str]:
         """Fault names with one line on each."""
         return summaries("faults")
+
+    def techniques(self) -> Mapping[str, str]:
+        """Names of the techniques that a recipe can switch on, with one line on each."""
+        return catalogue.summaries("techniques")
+
+    def losses(self) -> Mapping[str, str]:
+        """Names of the adversarial losses, with one line on each."""
+        return catalogue.summaries("losses")
+
+    def penalties(self) -> Mapping[str, str]:
+        """Names of the penalties on the discriminator, with one line on each."""
+        return catalogue.summaries("penalties")
+
+    def plan(self, request: TrainingRequest) -> Mapping[str, str]:
+        """What `train` would run and about how long, by a few steps that are thrown away; nothing is written.
+
+        Raises:
+            UsageError: as `train`.
+            InputError: as `train`.
+        """
+        from reference_models.training.outline import outline
+
+        run, _ = decide(request)
+        return outline(run)
 
     def train(self, request: TrainingRequest, report: Callable[[TrainingProgress], None]) -> Path:
         """Train to the end, or go on to it, and return the path of the checkpoint.
@@ -38,48 +68,70 @@ class ReferenceTrainer:
             InputError: a file is damaged or cannot be written.
             TrainingError: a loss or a weight is not finite.
         """
-        import torch
+        from reference_models.training.loop import train
 
-        from reference_models.training.folder import FORMAT, Folder, check_same, previous_run
-        from reference_models.training.loop import Run, train
-
-        if request.steps is not None and request.steps < 1:
-            raise UsageError(f"--steps is {request.steps}, expected at least 1")
-        default = load_recipe(request.recipe, request.dataset, request.fault)
-        device = _device(request.device)
-        folder = Folder(Path(request.out))
-        before = previous_run(folder, request.resume) or {}
-        wanted = request.dataset or before.get("dataset") or default.dataset
-        data = gandiag.load_dataset(wanted, seed=request.seed, root=request.data_root, download=request.download)
-        dataset = data.info.dataset or data.info.name
-        recipe = load_recipe(request.recipe, dataset, request.fault)
-        steps = request.steps or before.get("steps") or recipe.steps
-        origin = {
-            "dataset_sha256": data.info.sha256,
-            "seed": request.seed,
-            "fault": request.fault,
-            "device": str(device),
-            "threads": torch.get_num_threads(),
-            "command": request.command,
-            "versions": _versions(),
-        }
-        config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
-        if request.resume:
-            check_same(before, config, folder)
-        run = Run(recipe, data, dataset, steps, request.seed, device, folder, origin)
+        run, config = decide(request)
         return train(run, report, config, request.resume)
 
 
 TRAINER = ReferenceTrainer()
 
 
+def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
+    """The run that is asked for, and what its folder will say of it; raises as `train` does."""
+    import torch
+
+    from reference_models.training.folder import FORMAT, Folder, check_same, previous_run
+    from reference_models.training.loop import Run
+    from reference_models.training.options import Options
+
+    if request.steps is not None and request.steps < 1:
+        raise UsageError(f"--steps is {request.steps}, expected at least 1")
+    default = load_recipe(request.recipe, request.dataset, request.fault, request.overrides)
+    device = _device(request.device)
+    folder = Folder(Path(request.out))
+    before = previous_run(folder, request.resume) or {}
+    wanted = request.dataset or before.get("dataset") or default.dataset
+    data = gandiag.load_dataset(wanted, seed=request.seed, root=request.data_root, download=request.download)
+    dataset = data.info.dataset or data.info.name
+    recipe = load_recipe(request.recipe, dataset, request.fault, request.overrides)
+    steps = request.steps or before.get("steps") or recipe.steps
+    options = Options(
+        amp=request.amp,
+        compile=request.compile,
+        monitor=request.monitor,
+        evaluate_every=request.evaluate_every,
+        metrics=tuple(request.metrics),
+        evaluate_samples=request.evaluate_samples,
+        tensorboard=request.tensorboard,
+        data={"data_root": request.data_root, "download": request.download},
+    )
+    origin = {
+        "dataset_sha256": data.info.sha256,
+        "seed": request.seed,
+        "fault": request.fault,
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "amp": request.amp,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "command": request.command,
+        "versions": _versions(),
+    }
+    config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
+    if request.resume:
+        check_same(before, config, folder)
+    return Run(recipe, data, dataset, steps, request.seed, device, folder, origin, options), config
+
+
 def _device(name: str) -> torch.device:
     import torch
 
     try:
-        device = torch.device(name)
+        device: torch.device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(f"--device is {name!r}, expected cpu, cuda or cuda:0") from error
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # a device for each process of torchrun
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
     return device

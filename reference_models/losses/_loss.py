@@ -16,8 +16,10 @@ class Loss:
         discriminator: its loss, of `(real_logits, fake_logits)`.
         generator: its loss, of `(real_logits, fake_logits)`.
         generator_compares: whether the generator's loss looks at the real logits; else it may be given any.
+        has_target: whether the discriminator's loss drives real samples to the target 1, which may be smoothed.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     generator_compares: bool = False
+    has_target: bool = False

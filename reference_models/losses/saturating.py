@@ -14,4 +14,4 @@ def generator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return -softplus(fake_logits).mean()
 
 
-LOSS = Loss(discriminator_loss, generator_loss)
+LOSS = Loss(discriminator_loss, generator_loss, has_target=True)

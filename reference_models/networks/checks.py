@@ -23,6 +23,17 @@ def whole(network: str, option: str, value: object, least: int = 1, multiple: in
     return value
 
 
+def number(network: str, option: str, value: object, low: float, high: float) -> float:
+    """`value` if it is a number from `low` to `high`.
+
+    Raises:
+        InputError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"{network}: {option} is {value!r}, expected a number from {low:g} to {high:g}")
+    return float(value)
+
+
 def wholes(network: str, option: str, values: object, lengths: Sequence[int] | None = None) -> list[int]:
     """`values` as a list of positive whole numbers, of one of the given lengths.
 

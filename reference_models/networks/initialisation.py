@@ -6,7 +6,7 @@ from torch import nn
 
 
 def normal(network: nn.Module, deviation: float = 0.02) -> None:
-    """Draw convolutions and linear maps from N(0, deviation) and the scales of batch norm from N(1, deviation).
+    """Draw convolutions and linear maps from N(0, deviation) and the scales of norms from N(1, deviation).
 
     Source: DCGAN, arXiv:1511.06434, section 3.
     """
@@ -15,5 +15,5 @@ def normal(network: nn.Module, deviation: float = 0.02) -> None:
             nn.init.normal_(module.weight, 0.0, deviation)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):
             nn.init.normal_(module.weight, 1.0, deviation)

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+Judge = Callable[[Tensor], Tensor]  # samples (n, ...) to logits (n,)
 
 
-def mean_squared_norm(discriminator: nn.Module, samples: Tensor) -> Tensor:
-    """Mean over samples (n, ...) of the squared 2-norm of the logit's gradient; differentiable."""
+def gradients(judge: Judge, samples: Tensor) -> Tensor:
+    """The gradient of each sample's logit, (n, d) for samples (n, ...) of d numbers; differentiable."""
     samples = samples.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(discriminator(samples).sum(), samples, create_graph=True)
-    return gradient.square().sum() / len(samples)
+    (gradient,) = torch.autograd.grad(judge(samples).sum(), samples, create_graph=True)
+    return gradient.flatten(1)
+
+
+def mean_squared_norm(judge: Judge, samples: Tensor) -> Tensor:
+    """Mean over samples (n, ...) of the squared 2-norm of the logit's gradient; differentiable."""
+    return gradients(judge, samples).square().sum() / len(samples)
+
+
+def mean_squared_excess(judge: Judge, samples: Tensor) -> Tensor:
+    """Mean over samples (n, ...) of (|gradient| - 1)^2; differentiable, also where the gradient is 0."""
+    norms = (gradients(judge, samples).square().sum(1) + 1e-12).sqrt()
+    return (norms - 1).square().mean()
+
+
+def uniform(samples: Tensor, source: torch.Generator) -> Tensor:
+    """A number on [0, 1) for each sample, shaped (n, 1, ...) so that it multiplies them."""
+    drawn = torch.rand(len(samples), *[1] * (samples.ndim - 1), generator=source)
+    return drawn.to(samples)

@@ -12,7 +12,7 @@ from gandiag import InputError, UsageError
 from reference_models.training.files import written_whole
 
 FORMAT = "reference_models.run/1"
-NAMES = ("recipe.name", "dataset", "seed", "fault")
+NAMES = ("recipe.name", "dataset", "seed", "fault", "amp", "processes")
 FREE = ("recipe.summary", "recipe.dataset", "recipe.steps", "recipe.save_every", "recipe.preview_every")
 
 
@@ -36,6 +36,21 @@ class Folder:
     def config(self) -> Path:
         """All that decided the run."""
         return self.home / "config.json"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the best score, where the run was scored as it went on."""
+        return self.home / "best.pt"
+
+    @property
+    def evaluations(self) -> Path:
+        """The scores along the run."""
+        return self.home / "evaluations.jsonl"
+
+    @property
+    def scalars(self) -> Path:
+        """Event files for TensorBoard."""
+        return self.home / "tensorboard"
 
     def preview(self, step: int) -> Path:
         """The preview after a number of steps."""

@@ -1,4 +1,4 @@
-"""Ctrl-C between steps instead of within one."""
+"""Ctrl-C, or a scheduler's request to end, between steps instead of within one."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Note the first Ctrl-C instead of raising at once; the second raises as usual.
+    """Note the first Ctrl-C or SIGTERM instead of stopping at once; the second does as usual.
 
     Yields a function that tells whether one was noted. Outside the main thread, where signals do not arrive, none is.
     """
     noted = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if threading.current_thread() is not threading.main_thread() or None in before.values():
         yield noted.is_set
         return
 
     def note(number: int, frame: FrameType | None) -> None:
         noted.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[signal.Signals(number)])
 
-    signal.signal(signal.SIGINT, note)
+    for number in SIGNALS:
+        signal.signal(number, note)
     try:
         yield noted.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in SIGNALS:
+            signal.signal(number, before[number])

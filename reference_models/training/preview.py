@@ -15,10 +15,10 @@ BORDER = 2  # pixels between images
 SCATTER = 256  # side of a picture of points
 
 
-def save_grid(path: Path, images: Tensor) -> None:
-    """Images (n, C, H, W) in [-1, 1], C being 1 or 3, as a square grid in one PNG."""
+def save_grid(path: Path, images: Tensor, columns: int | None = None) -> None:
+    """Images (n, C, H, W) in [-1, 1], C being 1 or 3, row by row as a grid in one PNG: square unless told otherwise."""
     count, channels, height, width = images.shape
-    columns = ceil(sqrt(count))
+    columns = columns or ceil(sqrt(count))
     rows = ceil(count / columns)
     sides = rows * (height + BORDER) + BORDER, columns * (width + BORDER) + BORDER
     sheet = torch.zeros(channels, *sides, dtype=torch.uint8)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -26,3 +28,15 @@ def noise(latent: Latent, count: int, seed: int, *purpose: int | str) -> Tensor:
     if latent.distribution == "uniform":
         return torch.rand(count, latent.dim, generator=source) * 2 - 1
     return torch.randn(count, latent.dim, generator=source)
+
+
+@contextmanager
+def fixed(device: torch.device, seed: int, *purpose: int | str) -> Iterator[None]:
+    """What networks draw by themselves, as dropout does, depends on the purpose alone; the caller's state stays."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        number = integer(seed, *purpose)
+        torch.default_generator.manual_seed(number)
+        if devices:
+            torch.cuda.manual_seed(number)
+        yield

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from torch import nn
 
 from gandiag import InputError
 from reference_models.recipe import Optimizer
+from reference_models.techniques._technique import Technique
 from reference_models.training.files import written_whole
 
-FORMAT = "reference_models.state/1"
+FORMAT = "reference_models.state/2"
 DAMAGE = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, pickle.PickleError)
 
 
@@ -28,6 +30,7 @@ class State:
     generator_ema: nn.Module
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
+    techniques: Mapping[str, Technique] = field(default_factory=dict)
     step: int = 0
     seconds: float = 0.0
 
@@ -42,10 +45,19 @@ class State:
         }
 
 
-def new_state(generator: nn.Module, discriminator: nn.Module, one: Optimizer, other: Optimizer) -> State:
+def new_state(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    one: Optimizer,
+    other: Optimizer,
+    techniques: Mapping[str, Technique] | None = None,
+) -> State:
     """The state before the first step; `one` is the generator's optimiser and `other` the discriminator's."""
+    techniques = techniques or {}
     average = copy.deepcopy(generator).eval().requires_grad_(False)
-    return State(generator, discriminator, average, _adam(generator, one), _adam(discriminator, other))
+    more = [parameter for each in techniques.values() for parameter in each.generator_parameters()]
+    ours, theirs = _optimizer([*generator.parameters(), *more], one), _optimizer(discriminator.parameters(), other)
+    return State(generator, discriminator, average, ours, theirs, techniques)
 
 
 def save_state(path: Path, state: State) -> None:
@@ -55,6 +67,7 @@ def save_state(path: Path, state: State) -> None:
         InputError: the folder cannot be written to.
     """
     content: dict[str, Any] = {name: part.state_dict() for name, part in state.parts().items()}
+    content["techniques"] = {name: technique.state() for name, technique in state.techniques.items()}
     content |= {"format": FORMAT, "step": state.step, "seconds": state.seconds}
     with written_whole(path) as temporary:
         torch.save(content, temporary)
@@ -72,21 +85,18 @@ def load_state(path: Path, state: State) -> None:
             raise ValueError(f"it is not a {FORMAT} file")
         for name, part in state.parts().items():
             part.load_state_dict(content[name])
+        for name, technique in state.techniques.items():
+            technique.load(content["techniques"][name])
         state.step, state.seconds = int(content["step"]), float(content["seconds"])
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        pickle.PickleError,
-    ) as error:
+    except DAMAGE as error:
         reason = str(error).partition("\n")[0][:200]
         message = f"{path} cannot be read: {reason}; start again in another --out, or put back a copy of the file"
         raise InputError(message) from error
 
 
-def _adam(network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.parameters(), lr=settings.learning_rate, betas=settings.betas)
+def _optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+    if settings.kind == "sgd":
+        return torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    if settings.kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    return torch.optim.Adam(parameters, lr=settings.learning_rate, betas=settings.betas)

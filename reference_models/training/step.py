@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +13,10 @@ from torch import Tensor, nn
 from reference_models import catalogue
 from reference_models.losses._loss import Loss
 from reference_models.recipe import Recipe
+from reference_models.techniques._technique import Moment, Technique, Turn
 from reference_models.training import ema, schedule, seeds
 from reference_models.training.data import Batches
+from reference_models.training.parallel import ALONE, Team
 from reference_models.training.state import State
 
 
@@ -20,44 +24,88 @@ from reference_models.training.state import State
 class Term:
     """A penalty ready for use: its function, its weight, and at each how many-th update it is taken."""
 
-    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    penalty: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, torch.Generator], Tensor]
     weight: float
     interval: int
+    name: str
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What stays the same from step to step."""
+    """What stays the same from step to step.
+
+    Attributes:
+        recipe: of the run.
+        loss: the adversarial one.
+        terms: penalties.
+        techniques: whose hooks are called, in order.
+        batches: of real samples.
+        seed: of all that is drawn.
+        steps: in all.
+        device: where the networks are.
+        amp: whether the networks compute in bfloat16, where that is safe.
+        team: the processes that share the batch.
+    """
 
     recipe: Recipe
     loss: Loss
     terms: tuple[Term, ...]
+    techniques: tuple[Technique, ...]
     batches: Batches
     seed: int
     steps: int
     device: torch.device
+    amp: bool = False
+    team: Team = ALONE
+
+    @property
+    def with_features(self) -> bool:
+        """Whether a technique looks at the discriminator's features."""
+        return any(technique.needs_features for technique in self.techniques)
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The last adversarial losses of a step, without penalties: scalars still on the device."""
+    """The last adversarial losses of a step, without penalties and techniques: scalars still on the device."""
 
     generator: Tensor
     discriminator: Tensor
+    real_logits: Tensor = field(default_factory=lambda: torch.zeros(0))
+    fake_logits: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
-def make_rules(recipe: Recipe, batches: Batches, seed: int, steps: int, device: torch.device) -> Rules:
+@dataclass(frozen=True)
+class _Pair:
+    """A real batch and a generated one: noise, classes if any, and the fakes with their graph."""
+
+    noise: Tensor
+    labels: Tensor | None
+    real: Tensor
+    fake: Tensor
+
+
+def make_rules(
+    recipe: Recipe,
+    batches: Batches,
+    seed: int,
+    steps: int,
+    device: torch.device,
+    techniques: Mapping[str, Technique] | None = None,
+    amp: bool = False,
+    team: Team = ALONE,
+) -> Rules:
     """The rules of a recipe.
 
     Raises:
         UnknownNameError: its loss or a penalty of it does not exist.
     """
     terms = tuple(
-        Term(catalogue.part("penalties", "penalty", each.name).penalty, each.weight, each.interval)
+        Term(catalogue.part("penalties", "penalty", each.name).penalty, each.weight, each.interval, each.name)
         for each in recipe.penalties
     )
     loss: Loss = catalogue.part("losses", "loss", recipe.loss).LOSS
-    return Rules(recipe, loss, terms, batches, seed, steps, device)
+    active = tuple((techniques or {}).values())
+    return Rules(recipe, loss, terms, active, batches, seed, steps, device, amp, team)
 
 
 def take_step(state: State, rules: Rules) -> Losses:
@@ -70,49 +118,179 @@ def take_step(state: State, rules: Rules) -> Losses:
     factor = schedule.factor(step, rules.steps, recipe.decay_from)
     _set_rate(state.generator_optimizer, recipe.generator.optimizer.learning_rate * factor)
     _set_rate(state.discriminator_optimizer, recipe.discriminator.optimizer.learning_rate * factor)
-    for update in range(step * recipe.discriminator.steps, (step + 1) * recipe.discriminator.steps):
-        real = rules.batches(update)
-        fake = _fakes(state, rules, "discriminator", update)
-        discriminator_loss = _update_discriminator(state, rules, real, fake.detach(), update)
-    generator_loss = _update_generator(state, rules, real, fake)
-    for update in range(step * recipe.generator.steps + 1, (step + 1) * recipe.generator.steps):
-        generator_loss = _update_generator(state, rules, real, _fakes(state, rules, "generator", update))
+    with seeds.fixed(rules.device, rules.seed, "networks", step, rules.team.rank):
+        losses = _update_players(state, rules)
+    rules.team.average_buffers(state.generator, state.discriminator)
     ema.update(state.generator_ema, state.generator, ema.decay_at(step, recipe.ema))
     state.step += 1
-    return Losses(generator_loss, discriminator_loss)
+    return losses
 
 
-def _update_discriminator(state: State, rules: Rules, real: Tensor, fake: Tensor, update: int) -> Tensor:
-    loss = rules.loss.discriminator(state.discriminator(real), state.discriminator(fake))
-    total = loss
+def _update_players(state: State, rules: Rules) -> Losses:
+    recipe, step = rules.recipe, state.step
+    begin = recipe.head_start + step * recipe.discriminator.steps if step else 0
+    end = recipe.head_start + (step + 1) * recipe.discriminator.steps
+    if recipe.simultaneous:
+        # The gradient of the generator belongs to the discriminator as it was: it is taken now and used below.
+        pair = _pair(state, rules, "generator", step * recipe.generator.steps, begin)
+        generator_loss = _generator_gradient(state, rules, pair, step * recipe.generator.steps)
+    for update in range(begin, end):
+        pair = _pair(state, rules, "discriminator", update, update)
+        discriminator_loss, real_logits, fake_logits = _update_discriminator(state, rules, pair, update)
+    for update in range(step * recipe.generator.steps, (step + 1) * recipe.generator.steps):
+        first = update == step * recipe.generator.steps
+        if not first:
+            pair = _pair(state, rules, "generator", update, end - 1)
+        if not (first and recipe.simultaneous):
+            generator_loss = _generator_gradient(state, rules, pair, update)
+        state.generator_optimizer.step()
+        for technique in rules.techniques:
+            technique.after_generator(state.generator)
+    return Losses(generator_loss, discriminator_loss, real_logits, fake_logits)
+
+
+def _update_discriminator(state: State, rules: Rules, pair: _Pair, update: int) -> tuple[Tensor, Tensor, Tensor]:
+    moment = _moment(state, rules, "discriminator", update)
+    fake = pair.fake.detach()
+    for technique in rules.techniques:
+        fake = technique.replay(fake, moment)
+    real, fake = _viewed(pair.real, fake, rules, moment)
+    with _precision(rules):
+        judged = _judged(state.discriminator, real, fake, pair.labels, rules, rules.recipe.joint_batches)
+        turn = _turn(state, moment, pair, real, fake, judged, state.discriminator)
+        loss = rules.loss.discriminator(turn.real_logits, turn.fake_logits)
+        total = loss
+        for technique in rules.techniques:
+            total = technique.discriminator_loss(total, turn)
+    judge = partial(_logits, state.discriminator, pair.labels)
     for term in rules.terms:
         if update % term.interval == 0:
-            total = total + term.weight * term.interval * term.penalty(state.discriminator, real, fake)
-    _descend(total, state.discriminator, state.discriminator_optimizer)
+            value = term.penalty(judge, real, fake, moment.draw(f"penalty {term.name}"))
+            total = total + term.weight * term.interval * value
+    _backward(total, state.discriminator_optimizer, rules.team)
+    state.discriminator_optimizer.step()
+    for technique in rules.techniques:
+        technique.after_discriminator(state.discriminator)
+    return loss.detach(), turn.real_logits.detach(), turn.fake_logits.detach()
+
+
+def _generator_gradient(state: State, rules: Rules, pair: _Pair, update: int) -> Tensor:
+    moment = _moment(state, rules, "generator", update)
+    real, fake = _viewed(pair.real, pair.fake, rules, moment)
+    judge: Callable[..., Any] = state.discriminator
+    for technique in rules.techniques:
+        judge = technique.look_ahead(judge, real, fake, _said(state.discriminator, pair.labels))
+    with _precision(rules):
+        fake_logits, fake_features = _judge(judge, fake, _said(state.discriminator, pair.labels), rules)
+        real_logits, real_features = torch.zeros_like(fake_logits), torch.zeros(0)
+        compares = rules.loss.generator_compares or rules.with_features
+        if compares:
+            with torch.no_grad():
+                real_logits, real_features = _judge(judge, real, _said(state.discriminator, pair.labels), rules)
+        judged = (real_logits, fake_logits, real_features, fake_features)
+        turn = _turn(state, moment, pair, real, fake, judged, judge)
+        loss = rules.loss.generator(real_logits, fake_logits)
+        total = loss
+        for technique in rules.techniques:
+            total = technique.generator_loss(total, turn)
+    _backward(total, state.generator_optimizer, rules.team)
     return loss.detach()
 
 
-def _update_generator(state: State, rules: Rules, real: Tensor, fake: Tensor) -> Tensor:
-    fake_logits = state.discriminator(fake)
-    real_logits = torch.zeros_like(fake_logits)
-    if rules.loss.generator_compares:
-        with torch.no_grad():
-            real_logits = state.discriminator(real)
-    loss = rules.loss.generator(real_logits, fake_logits)
-    _descend(loss, state.generator, state.generator_optimizer)
-    return loss.detach()
-
-
-def _descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward(inputs=list(network.parameters()))  # type: ignore[no-untyped-call]  # and not the other player's
-    optimizer.step()
-
-
-def _fakes(state: State, rules: Rules, purpose: str, update: int) -> Tensor:
+def _pair(state: State, rules: Rules, purpose: str, update: int, batch: int) -> _Pair:
+    """Real batch number `batch`, and fakes for an update of a player."""
+    real = rules.team.rows(rules.batches(batch))
+    labels = rules.team.rows(rules.batches.labels(batch)) if rules.recipe.conditional else None
     noise = seeds.noise(rules.recipe.latent, rules.recipe.batch_size, rules.seed, purpose, update)
-    fake: Tensor = state.generator(noise.to(rules.device))
-    return fake
+    noise = rules.team.rows(noise).to(rules.device)
+    with _precision(rules):
+        said = labels if rules.recipe.generator.conditional else None
+        fake = state.generator(noise) if said is None else state.generator(noise, said)
+    return _Pair(noise, labels, real, fake.float())
+
+
+def _viewed(real: Tensor, fake: Tensor, rules: Rules, moment: Moment) -> tuple[Tensor, Tensor]:
+    for technique in rules.techniques:
+        real, fake = technique.view(real, "real", moment), technique.view(fake, "fake", moment)
+    return real, fake
+
+
+def _judged(
+    discriminator: nn.Module, real: Tensor, fake: Tensor, labels: Tensor | None, rules: Rules, jointly: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    said = _said(discriminator, labels)
+    if not jointly:
+        one, other = _judge(discriminator, real, said, rules), _judge(discriminator, fake, said, rules)
+        return one[0], other[0], one[1], other[1]
+    both = _judge(discriminator, torch.cat([real, fake]), None if said is None else torch.cat([said, said]), rules)
+    logits, features, count = *both, len(real)
+    return logits[:count], logits[count:], features[:count], features[count:]
+
+
+def _judge(judge: Callable[..., Any], samples: Tensor, labels: Tensor | None, rules: Rules) -> tuple[Tensor, Tensor]:
+    """Logits, and features where they are wanted."""
+    said = () if labels is None else (labels,)
+    if not rules.with_features:
+        return judge(samples, *said).float(), torch.zeros(0)
+    logits, features = judge(samples, *said, with_features=True)
+    return logits.float(), features.float()
+
+
+def _logits(discriminator: nn.Module, labels: Tensor | None, samples: Tensor) -> Tensor:
+    said = _said(discriminator, labels)
+    logits: Tensor = discriminator(samples) if said is None else discriminator(samples, said)
+    return logits
+
+
+def _said(discriminator: nn.Module, labels: Tensor | None) -> Tensor | None:
+    """The labels, for a discriminator that takes them."""
+    return labels if getattr(discriminator, "condition", None) is not None else None
+
+
+def _turn(
+    state: State,
+    moment: Moment,
+    pair: _Pair,
+    real: Tensor,
+    fake: Tensor,
+    judged: tuple[Tensor, Tensor, Tensor, Tensor],
+    judge: Callable[..., Any],
+) -> Turn:
+    return Turn(
+        moment=moment,
+        generator=state.generator,
+        discriminator=state.discriminator,
+        judge=judge,
+        labels=pair.labels,
+        noise=pair.noise,
+        samples=pair.real,
+        made=pair.fake,
+        real=real,
+        fake=fake,
+        real_logits=judged[0],
+        fake_logits=judged[1],
+        real_features=judged[2],
+        fake_features=judged[3],
+    )
+
+
+def _moment(state: State, rules: Rules, player: str, update: int) -> Moment:
+    def draw(purpose: str) -> torch.Generator:
+        return seeds.generator(rules.seed, purpose, player, update, rules.team.rank)
+
+    return Moment(state.step / rules.steps, draw, rules.device)
+
+
+def _precision(rules: Rules) -> torch.autocast:
+    return torch.autocast(rules.device.type, torch.bfloat16, enabled=rules.amp)
+
+
+def _backward(loss: Tensor, optimizer: torch.optim.Optimizer, team: Team) -> None:
+    """The gradient of the weights of one optimizer, and of nobody else's."""
+    weights: list[Tensor] = [weight for group in optimizer.param_groups for weight in group["params"]]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward(inputs=weights)  # type: ignore[no-untyped-call]
+    team.average(weight.grad for weight in weights)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

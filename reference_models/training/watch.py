@@ -18,15 +18,20 @@ class LossWatch:
         self._kept: list[tuple[int, Tensor]] = []
         self.values: dict[str, float] = {}
 
-    def add(self, step: int, losses: Losses) -> None:
+    def add(self, step: int, losses: Losses) -> bool:
         """Note the losses of a step; each `INTERVAL` steps, and after the first, look at them.
+
+        Returns:
+            Whether it looked.
 
         Raises:
             TrainingError: one of them is not finite.
         """
         self._kept.append((step, torch.stack([losses.generator, losses.discriminator])))
-        if not self.values or step % INTERVAL == 0:
+        due = not self.values or step % INTERVAL == 0
+        if due:
             self.look()
+        return due
 
     def look(self) -> None:
         """Check what was noted, and make the last of it `values`.

@@ -84,3 +84,37 @@ def test_resuming_nothing(refused, tmp_path):
 
 def test_a_folder_that_cannot_be_written(refused):
     refused(*RING, "--steps", 5, "--out", "/proc/none/run")
+
+
+def test_a_recipe_file_of_ones_own(gandiag_command, refused, tmp_path):
+    own = tmp_path / "own.toml"
+    text = 'summary = "own"\nextends = "vanilla"\ndataset = "ring8"\n[datasets.ring8]\nsteps = 4\n'
+    own.write_text(text, encoding="utf-8")
+    finished = gandiag_command("train", "--recipe", own, "--out", tmp_path / "run", "--no-monitor")
+    assert finished.code == 0, finished.err
+    found = load_checkpoint(finished.out.strip())
+    assert (found.recipe, found.step) == ("own", 4)
+    assert "give one recipe" in refused("train", "vanilla", "--recipe", own)
+    assert "give one recipe" in refused("train")
+    assert "expected a TOML file" in refused("train", "--recipe", "vanilla")
+    assert "there is no recipe file" in refused("train", "--recipe", tmp_path / "none.toml")
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(gandiag_command, tmp_path):
+    changes = ("--set", "loss=saturating", "--set", "techniques.packing.samples=2", "--steps", 5000)
+    finished = gandiag_command(*RING, *changes, "--dry-run", "--out", tmp_path / "run")
+    assert finished.code == 0, finished.err
+    plan = dict(line.split(maxsplit=1) for line in finished.out.splitlines())
+    assert (plan["loss"], plan["steps"], plan["techniques"]) == ("saturating", "5,000", "packing (samples 2)")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_monitor_logs_the_run_unless_told_not_to(gandiag_command, tmp_path):
+    for flag, logged in (("--monitor", True), ("--no-monitor", False)):
+        finished = gandiag_command(*RING, "--steps", 60, flag, "--out", tmp_path / flag)
+        assert finished.code == 0, finished.err
+        assert (tmp_path / flag / "run.jsonl").exists() == logged
+    one, other = (load_checkpoint(tmp_path / flag / "checkpoint.pt") for flag in ("--monitor", "--no-monitor"))
+    assert all(torch.equal(value, other.generator[name]) for name, value in one.generator.items())
+    resumed = gandiag_command(*RING, "--steps", 60, "--resume", "--out", tmp_path / "--monitor")
+    assert resumed.code == 0, resumed.err

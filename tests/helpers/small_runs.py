@@ -29,6 +29,9 @@ class Pictures:
             [torch.randint(0, 256, self.info.shape, generator=each, dtype=torch.uint8) for each in draws]
         )
 
+    def labels(self, start: int, stop: int) -> torch.Tensor:
+        return torch.arange(start, stop) % 3
+
 
 def quiet(progress: TrainingProgress) -> None:
     pass

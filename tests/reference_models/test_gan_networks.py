@@ -77,6 +77,66 @@ def test_mlps_have_the_parameters_of_their_layers():
     assert discriminator(torch.zeros(5, 1, 28, 28)).shape == (5,)
 
 
+@pytest.mark.parametrize("norm", ["layer", "instance"])
+def test_norms_of_one_sample_judge_and_make_each_alone(norm):
+    images = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    judge = dcgan_discriminator.build(channels=1, width=4, norm=norm)
+    torch.testing.assert_close(judge(images[2:3]), judge(images)[2:3])
+    maker = dcgan_generator.build(latent_dim=5, channels=1, width=8, norm=norm)
+    noise = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(maker(noise[2:3]), maker(noise)[2:3])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        mlp_discriminator.build(shape=[1, 28, 28], hidden=[8], num_classes=3),
+        dcgan_discriminator.build(channels=1, width=4, norm="none", num_classes=3),
+    ],
+)
+def test_a_conditional_discriminator_sees_the_label(network):
+    images = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    one, other = network(images, torch.tensor([0, 1])), network(images, torch.tensor([0, 2]))
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+    with pytest.raises(InputError, match="takes labels"):
+        network(images)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        mlp_generator.build(latent_dim=4, shape=[1, 28, 28], norm="none", num_classes=3),
+        dcgan_generator.build(latent_dim=4, channels=1, width=4, norm="none", num_classes=3),
+    ],
+)
+def test_a_conditional_generator_is_told_the_label(network):
+    noise = torch.zeros(3, 4)
+    samples = network(noise, torch.tensor([0, 0, 2]))
+    assert samples.shape == (3, 1, 28, 28)
+    assert torch.equal(samples[0], samples[1])
+    assert not torch.equal(samples[0], samples[2])
+    with pytest.raises(InputError, match="takes labels"):
+        network(noise)
+
+
+@pytest.mark.parametrize(
+    ("network", "count"),
+    [(mlp_discriminator.build(shape=[2], hidden=[8, 5]), 5), (mlp_discriminator.build(shape=[2], hidden=[]), 2)],
+)
+def test_the_head_maps_the_features_to_the_logits(network, count):
+    logits, features = network(torch.randn(4, 2, generator=torch.Generator().manual_seed(0)), with_features=True)
+    assert features.shape == (4, count) == (4, network.feature_count)
+    torch.testing.assert_close(network.head(features).squeeze(1), logits)
+
+
+def test_dropout_leaves_units_out_in_training_only():
+    network = mlp_discriminator.build(shape=[2], hidden=[64, 64], dropout=0.5)
+    points = torch.ones(1, 2)
+    assert network(points) != network(points)
+    assert network.eval()(points) == network(points)
+
+
 def test_an_mlp_without_hidden_layers_is_a_linear_map():
     network = mlp_generator.build(latent_dim=3, shape=[2], hidden=[])
     one, other = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
@@ -91,7 +151,14 @@ def test_an_mlp_without_hidden_layers_is_a_linear_map():
         (dcgan_generator.build, {"latent_dim": 8, "channels": 1, "width": 7}, "width is 7"),
         (dcgan_generator.build, {"latent_dim": 8, "channels": 1, "width": 1 << 40}, "width is"),
         (dcgan_generator.build, {"latent_dim": 8, "channels": 1, "initialisation": "zero"}, "default, normal"),
-        (dcgan_discriminator.build, {"channels": 1, "norm": "layer"}, "norm is 'layer', expected one of batch, none"),
+        (dcgan_discriminator.build, {"channels": 1, "norm": "batsh"}, "norm is 'batsh', expected one of batch, layer"),
+        (dcgan_discriminator.build, {"channels": 1, "dropout": 1}, "dropout is 1, expected a number from 0 to 0.99"),
+        (
+            mlp_discriminator.build,
+            {"shape": [2], "norm": "instance"},
+            "norm is 'instance', expected one of batch",
+        ),
+        (mlp_generator.build, {"latent_dim": 8, "shape": [2], "num_classes": 0}, "num_classes is 0"),
         (dcgan_discriminator.build, {"channels": 1.5}, "channels is 1.5"),
         (mlp_generator.build, {"latent_dim": 8, "shape": [28, 28]}, "shape has 2 entries, expected 1 or 3"),
         (mlp_generator.build, {"latent_dim": 8, "shape": "abc"}, "expected a list"),

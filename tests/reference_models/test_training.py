@@ -12,7 +12,7 @@ from PIL import Image
 from small_runs import Pictures, quiet, stop_at
 
 from gandiag import InputError, TrainingError, TrainingRequest, UsageError, load_checkpoint
-from reference_models.recipe import Optimizer, Player
+from reference_models.recipe import Choice, Optimizer, Player
 from reference_models.trainer import TRAINER
 from reference_models.training.loop import train
 
@@ -57,22 +57,161 @@ def test_several_updates_in_a_step_resume_too(make_run, recipe):
     assert_same(train(make_run("parts", steps=5, **players), quiet, {}, resume=True), whole)
 
 
+STATEFUL = {
+    "historical_averaging": {"weight": 0.1},
+    "experience_replay": {"size": 16},
+    "variational_encoder": {"network": "mlp", "config": {"hidden": [4]}},
+    "spectral_normalisation": {},
+    "instance_noise": {},
+    "mode_seeking": {},
+    "unrolling": {"updates": 2},
+    "minibatch_discrimination": {"kernels": 2},
+}
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_a_run_with_a_technique_resumes_too(make_run, recipe, name):
+    changes = {"techniques": (Choice(name, STATEFUL[name]),), "steps": 5}
+    if name == "unrolling":
+        changes["loss"] = "non_saturating"
+    whole = train(make_run("whole", **changes), quiet, {}, resume=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_run("parts", **changes), stop_at(3), {}, resume=False)
+    assert_same(train(make_run("parts", **changes), quiet, {}, resume=True), whole)
+    plain = train(make_run("plain", steps=5, loss=changes.get("loss", recipe.loss)), quiet, {}, resume=False)
+    assert not torch.equal(tensors(whole)["g.seed.weight"], tensors(plain)["g.seed.weight"])
+
+
+def test_dropout_labels_a_head_start_and_other_optimizers_resume_too(make_run, recipe):
+    changes = {
+        "generator": replace(
+            recipe.generator, conditional=True, optimizer=Optimizer(1e-3, kind="rmsprop", momentum=0.5)
+        ),
+        "discriminator": replace(
+            recipe.discriminator,
+            conditional=True,
+            config={"width": 2, "norm": "none", "dropout": 0.3},
+            optimizer=Optimizer(1e-3, kind="sgd", momentum=0.9),
+        ),
+        "techniques": (Choice("auxiliary_classifier", {}),),
+        "head_start": 3,
+        "joint_batches": True,
+        "simultaneous": True,
+        "steps": 5,
+    }
+    whole = train(make_run("whole", **changes), quiet, {}, resume=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_run("parts", **changes), stop_at(3), {}, resume=False)
+    assert_same(train(make_run("parts", **changes), quiet, {}, resume=True), whole)
+    found = load_checkpoint(whole)
+    assert found.conditioning.num_classes == 3
+    with Image.open(whole.parent / "samples" / "step-000005.png") as picture:
+        assert picture.size == (8 * 30 + 2, 3 * 30 + 2)  # a class a row
+
+
+def test_a_head_start_trains_the_discriminator_alone(make_run, recipe):
+    still = replace(recipe.discriminator, optimizer=Optimizer(1e-3))
+    taken = []
+
+    class Counted(Pictures):
+        def read(self, start, stop):
+            taken.append(start)
+            return super().read(start, stop)
+
+    run = make_run("run", Counted(None), steps=2, head_start=4, discriminator=still, penalties=())
+    train(run, quiet, {}, resume=False)
+    batches = [start // 16 for start in taken if start % 16 == 0]
+    assert batches[:6] == [0, 1, 2, 3, 4, 5]
+
+
+def test_only_the_first_samples_are_used_where_the_recipe_says_so(make_run):
+    assert_same(
+        train(make_run("few", Pictures(40), steps=4, samples=16), quiet, {}, resume=False),
+        train(make_run("all", Pictures(16), steps=4), quiet, {}, resume=False),
+    )
+
+
+def test_the_simultaneous_generator_plays_against_the_discriminator_before_its_update(make_run, recipe):
+    # A discriminator that moves far in its update: only the generator that waits for it sees that.
+    far = replace(recipe.discriminator, optimizer=Optimizer(10.0, kind="sgd"))
+    frozen = replace(recipe.discriminator, optimizer=Optimizer(0.0, kind="sgd"))
+    made = {}
+    for name, simultaneous, player in (("at once", True, far), ("still", True, frozen), ("in turn", False, far)):
+        # The purpose of the noise differs between both ways, so each is compared with itself.
+        settings = {"simultaneous": simultaneous, "discriminator": player, "penalties": (), "steps": 1}
+        made[name] = tensors(train(make_run(name, **settings), quiet, {}, resume=False))["g.seed.weight"]
+    assert torch.equal(made["at once"], made["still"])
+    assert not torch.equal(made["at once"], made["in turn"])
+
+
+def test_joint_batches_share_their_statistics(make_run, recipe):
+    norm = {"penalties": (), "steps": 2}
+    one = tensors(train(make_run("one", **norm), quiet, {}, resume=False))
+    other = tensors(train(make_run("other", joint_batches=True, **norm), quiet, {}, resume=False))
+    # Each update of a joint batch is one pass of batch norm, not two; the generator's is another.
+    assert (one["d.body.3.num_batches_tracked"], other["d.body.3.num_batches_tracked"]) == (8, 6)
+
+
+def test_what_is_watched_scored_and_written_besides_changes_nothing(tmp_path):
+    plain = TRAINER.train(request(tmp_path / "plain"), quiet)
+    extra = {"monitor": True, "evaluate_every": 2, "metrics": ("modes",), "evaluate_samples": 64, "tensorboard": True}
+    busy = TRAINER.train(request(tmp_path / "busy", **extra), quiet)
+    assert_same(busy, plain)
+    lines = [json.loads(line) for line in (busy.parent / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    best = max(lines, key=lambda line: (line["scores"]["modes"], -line["step"]))
+    assert load_checkpoint(busy.with_name("best.pt")).step == best["step"]
+    assert list((busy.parent / "tensorboard").iterdir())
+
+
+def test_scores_of_an_undone_part_are_forgotten(tmp_path):
+    scored = {"evaluate_every": 2, "metrics": ("modes",), "evaluate_samples": 64}
+    whole = TRAINER.train(request(tmp_path / "whole", **scored), quiet)
+    with pytest.raises(KeyboardInterrupt):
+        TRAINER.train(request(tmp_path / "parts", **scored), stop_at(3))
+    file = tmp_path / "parts" / "evaluations.jsonl"
+    file.write_text(file.read_text(encoding="utf-8") + '{"step": 4, "scores": {"modes": 99.0}}\n', encoding="utf-8")
+    resumed = TRAINER.train(request(tmp_path / "parts", resume=True, **scored), quiet)
+    assert file.read_text(encoding="utf-8") == whole.with_name("evaluations.jsonl").read_text(encoding="utf-8")
+    assert load_checkpoint(resumed.with_name("best.pt")).step == load_checkpoint(whole.with_name("best.pt")).step
+
+
+def test_mixed_precision_trains_and_is_not_resumed_without(tmp_path):
+    path = TRAINER.train(request(tmp_path / "half", amp=True), quiet)
+    assert all(value.dtype == torch.float32 for value in load_checkpoint(path).generator.values())
+    assert not torch.equal(
+        tensors(path)["g.body.0.weight"], tensors(TRAINER.train(request(tmp_path / "full"), quiet))["g.body.0.weight"]
+    )
+    with pytest.raises(UsageError, match="amp was True, is False"):
+        TRAINER.train(request(tmp_path / "half", resume=True), quiet)
+
+
+def test_a_plan_says_what_would_run_and_leaves_nothing(tmp_path):
+    plan = TRAINER.plan(request(tmp_path / "run", fault="wrong_sign", overrides=("steps=123", "batch_size=32")))
+    assert not (tmp_path / "run").exists()
+    # The generator has 8 * 64 + 64, twice 64 * 64 + 64, and 64 * 2 + 2 weights.
+    assert "9,026 parameters" in plan["generator"]
+    assert (plan["steps"], plan["batch"], plan["techniques"]) == ("6", "32", "wrong_sign")
+    assert "ms a step" in plan["time"]
+
+
 def test_what_is_saved_and_previewed_in_between_changes_nothing(make_run):
     often = train(make_run("often", save_every=1, preview_every=2), quiet, {}, resume=False)
     assert_same(often, train(make_run("seldom", save_every=1000), quiet, {}, resume=False))
 
 
-def test_ctrl_c_ends_the_run_between_steps_and_the_handler_comes_back(make_run):
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_run_between_steps_and_the_handler_comes_back(make_run, number):
+    before = signal.getsignal(number)
 
     def report(progress):
         if progress.step == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
     with pytest.raises(KeyboardInterrupt):
         train(make_run("run"), report, {}, resume=False)
     assert load_checkpoint(make_run("run").folder.checkpoint).step == 3
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 def test_a_second_ctrl_c_is_not_held_back():
@@ -112,7 +251,7 @@ def test_different_seeds_make_different_networks(make_run):
     assert not torch.equal(tensors(one)["g.seed.weight"], tensors(other)["g.seed.weight"])
 
 
-@pytest.mark.parametrize("loss", ["non_saturating", "saturating", "relativistic"])
+@pytest.mark.parametrize("loss", ["non_saturating", "saturating", "relativistic", "hinge", "wasserstein"])
 def test_a_player_whose_rate_is_zero_stays_and_the_other_moves(make_run, recipe, loss):
     still = Player("dcgan", recipe.generator.config, 1, Optimizer(0.0, (0.5, 0.999)))
     one = tensors(train(make_run("one", steps=1, generator=still, loss=loss), quiet, {}, resume=False))
@@ -240,6 +379,12 @@ def test_more_steps_are_allowed_where_the_rate_does_not_fall(make_run):
         ({"device": "cuda:99"}, "--device cuda:99: this machine has"),
         ({"resume": True}, "holds no state.pt"),
         ({"dataset": "ring9"}, "did you mean 'ring8'"),
+        ({"overrides": ("stepz=3",)}, "did you mean 'steps'"),
+        ({"overrides": ("steps",)}, "is no override of a recipe; expected KEY=VALUE"),
+        ({"overrides": ("loss=hing",)}, "unknown loss 'hing', did you mean 'hinge'"),
+        ({"overrides": ("techniques.label_smoothing={}", "loss=hinge")}, "needs a loss with a target"),
+        ({"overrides": ('generator.optimizer.kind="adan"',)}, "kind is 'adan', expected one of adam, rmsprop, sgd"),
+        ({"recipe": "none.toml"}, "there is no recipe file 'none.toml'"),
     ],
 )
 def test_a_bad_request_is_told_and_leaves_nothing(tmp_path, changes, told):

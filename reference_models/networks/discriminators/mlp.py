@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from torch import Tensor, nn
+from torch import nn
 
-from reference_models.networks.checks import wholes
+from reference_models.networks.checks import choice, number, whole, wholes
+from reference_models.networks.discriminators._discriminator import Discriminator
+from reference_models.networks.labels import JoinedLabels
+from reference_models.networks.norms import VECTORS, vector_norm
 
-
-class Discriminator(nn.Module):
-    """Samples (n, *shape) to logits (n,)."""
-
-    def __init__(self, shape: Sequence[int], hidden: Sequence[int]) -> None:
-        super().__init__()
-        widths = [prod(shape), *hidden]
-        layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, hidden, strict=False):
-            layers.extend([nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)])
-        self.body = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
-
-    def forward(self, samples: Tensor) -> Tensor:
-        """Logits (n,) of samples (n, *shape); positive means real."""
-        logits: Tensor = self.body(samples.flatten(1))
-        return logits.squeeze(1)
+NAME = "mlp discriminator"
 
 
-def build(*, shape: Sequence[int], hidden: Sequence[int] = (256, 128)) -> nn.Module:
+def build(
+    *,
+    shape: Sequence[int],
+    hidden: Sequence[int] = (256, 128),
+    norm: str = "none",
+    dropout: float = 0.0,
+    num_classes: int | None = None,
+    label_dim: int = 16,
+) -> nn.Module:
     """A discriminator of samples (n, *shape) to logits (n,), positive for real.
 
     After the first GAN, arXiv:1406.2661, with leaky rectifiers.
@@ -35,10 +31,25 @@ def build(*, shape: Sequence[int], hidden: Sequence[int] = (256, 128)) -> nn.Mod
     Args:
         shape: of one sample: [channels, height, width] for images, [d] for points.
         hidden: widths of the hidden layers.
+        norm: `none`, `batch` or `layer`; none on the first layer.
+        dropout: chance that a hidden unit is left out.
+        num_classes: of labels that it takes beside the samples; None for none.
+        label_dim: numbers that a label becomes.
 
     Raises:
         InputError: an argument is not of its kind or range.
     """
-    return Discriminator(
-        wholes("mlp discriminator", "shape", shape, lengths=(1, 3)), wholes("mlp discriminator", "hidden", hidden)
-    )
+    size = prod(wholes(NAME, "shape", shape, lengths=(1, 3)))
+    hidden = wholes(NAME, "hidden", hidden)
+    choice(NAME, "norm", norm, VECTORS)
+    number(NAME, "dropout", dropout, 0.0, 0.99)
+    condition = None
+    if num_classes is not None:
+        condition = JoinedLabels(whole(NAME, "num_classes", num_classes), whole(NAME, "label_dim", label_dim))
+        size += label_dim
+    layers: list[nn.Module] = [nn.Flatten()]
+    for index, (inputs, outputs) in enumerate(zip([size, *hidden], hidden, strict=False)):
+        kind = "none" if index == 0 else norm
+        layers += [nn.Linear(inputs, outputs, bias=kind == "none"), *vector_norm(kind, outputs), nn.LeakyReLU(0.2)]
+        layers += [nn.Dropout(dropout)] if dropout else []
+    return Discriminator(nn.Sequential(*layers), [size, *hidden][-1], condition)

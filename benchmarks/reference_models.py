@@ -1,0 +1,257 @@
+"""What each reference model reaches in a given time: every recipe on the data that suits it, several seeds.
+
+    python benchmarks/reference_models.py                              # five minutes a run, three seeds: many hours
+    python benchmarks/reference_models.py --only r3gan,pacgan --data stacked-mnist
+    python benchmarks/reference_models.py --docs                       # the table so far into docs/reference-results.md
+
+Stop it when you like: a run that is done is a row on the disk, one that is under way is resumed. The number of steps is
+what fits into the time, by a few timed steps, so that the learning rate has fallen at the end; nothing else should run
+beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)  # not this folder, where `reference_models` would be this file
+PAGE = ROOT / "docs" / "reference-results.md"
+POINTS = ("ring8", "grid25")
+DATA: dict[str, tuple[str, ...]] = {
+    "vanilla": POINTS,
+    "dcgan": ("stacked-mnist",),
+    "cgan": ("mnist", "stacked-mnist", *POINTS),
+    "acgan": ("mnist", *POINTS),
+    **dict.fromkeys(("lsgan", "hinge", "sngan", "wgan", "wgan_gp"), ("stacked-mnist", *POINTS)),
+    **dict.fromkeys(("r3gan", "pacgan", "vaegan"), ("stacked-mnist", *POINTS)),
+}
+METRICS = ("modes", "fid", "pr")
+COLUMNS = {
+    "steps": "steps",
+    "seconds": "seconds",
+    "modes": "modes",
+    "mode_kl": "KL",
+    "confidence": "confidence",
+    "high_quality": "high quality",
+    "fid": "FID",
+    "precision": "precision",
+    "recall": "recall",
+    "label_accuracy": "asked label",
+}
+PLACES = {"steps": 0, "seconds": 0, "modes": 1}
+FEWEST = 100  # steps, however slow the machine is
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    recipe: str
+    dataset: str
+    seed: int
+    minutes: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.recipe}-{self.dataset}-{self.minutes:g}min-{self.seed}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what is left to do, and show the table."""
+    options = _options(arguments)
+    jobs = [
+        Job(recipe, dataset, seed, options.minutes)
+        for seed in range(options.seeds)
+        for recipe, datasets in DATA.items()
+        for dataset in datasets
+        if (not options.only or recipe in options.only) and (not options.data or dataset in options.data)
+    ]
+    if options.threads is not None:
+        import torch
+
+        torch.set_num_threads(options.threads)
+    rows = []
+    for job in jobs:
+        file = options.out / f"{job.name}.json"
+        if not file.exists() and not options.collect:
+            print(f"{job.name} ...", file=sys.stderr, flush=True)
+            row = run(job, options.out / "runs" / job.name, options.samples)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(".part")
+            partial.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            partial.replace(file)
+        if file.exists():
+            rows.append(json.loads(file.read_text(encoding="utf-8")))
+    text = page(rows, options.minutes)
+    if options.docs:
+        PAGE.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
+    """Train, or go on with what was begun, and score."""
+    import torch
+
+    from gandiag import TrainingRequest, load_checkpoint, score
+    from reference_models.trainer import TRAINER
+
+    resume = (folder / "state.pt").exists()
+    steps = None if resume else _steps(job, folder)
+    request = TrainingRequest(
+        recipe=job.recipe, out=folder, dataset=job.dataset, seed=job.seed, steps=steps, resume=resume
+    )
+    if not resume and folder.exists():
+        for file in folder.rglob("*"):  # a run that was killed before it saved anything
+            if file.is_file():
+                file.unlink()
+    path = TRAINER.train(request, lambda progress: None)
+    found = load_checkpoint(path)
+    result = score(path, list(METRICS), samples=samples, device="cpu")
+    values = {name: found.value for name, found in result.scores.items() if found.value is not None}
+    confidence = result.scores["modes"].details.get("mean_confidence")
+    return {
+        "recipe": job.recipe,
+        "dataset": job.dataset,
+        "seed": job.seed,
+        "minutes": job.minutes,
+        "steps": found.step,
+        "seconds": found.metadata["seconds"],
+        "threads": torch.get_num_threads(),
+        "machine": f"{platform.processor() or platform.machine()}, torch {torch.__version__}",
+        "scores": values
+        | ({} if confidence is None else {"confidence": confidence})
+        | ({} if found.conditioning is None else {"label_accuracy": label_accuracy(path, job.dataset, samples)}),
+    }
+
+
+def label_accuracy(path: Path, dataset: str, samples: int | None) -> float:
+    """Share of the samples of a conditional checkpoint that are of the class that was asked for.
+
+    The class of a digit is what the `digits` classifier says of every channel, that of a point the nearest centre.
+    """
+    import torch
+
+    from gandiag import load_checkpoint, load_dataset
+    from gandiag.core.protocols import ExtractorOptions
+    from gandiag.extractors import open_extractor
+    from gandiag.sources.generator import checkpoint_source
+
+    source, data = checkpoint_source(load_checkpoint(path)), load_dataset(dataset)
+    extractor = open_extractor(data.extractor, ExtractorOptions())
+    count, right = samples or data.samples, 0
+    for start in range(0, count, 500):
+        stop = min(start + 500, count)
+        asked, made = source.labels(start, stop), source.read(start, stop)
+        if made.ndim == 2:
+            given = torch.cdist(made.double(), torch.from_numpy(data.modes.centres)).argmin(1)
+        else:
+            given = torch.zeros(len(made), dtype=torch.int64)
+            for digit in extractor(made).logits.argmax(2).unbind(1):
+                given = given * 10 + digit
+        right += int((given == asked).sum())
+    return right / count
+
+
+def page(rows: Sequence[Mapping[str, Any]], minutes: float) -> str:
+    """The documentation's page: a table for each dataset, mean and standard deviation over the seeds."""
+    lines = [
+        "# What the reference models reach",
+        "",
+        f"Made by `python benchmarks/reference_models.py --minutes {minutes:g} --docs`: as many steps as fit into",
+        f"{minutes:g} minutes a run. Mean and standard deviation over the seeds. KL is `mode_kl`, in nats; confidence",
+        "is the mean confidence of the digits classifier; the asked label is the share of samples whose class, by that",
+        "classifier, is the one that was asked for. Metrics and their numbers of samples are gandiag's defaults.",
+        "",
+    ]
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        chosen = [row for row in rows if row["dataset"] == dataset]
+        shown = [key for key in COLUMNS if any(_value(row, key) is not None for row in chosen)]
+        lines += [f"## {dataset}", "", f"| recipe | seeds | {' | '.join(COLUMNS[key] for key in shown)} |"]
+        lines.append(f"| --- | --- | {' | '.join('---' for _ in shown)} |")
+        for recipe in dict.fromkeys(row["recipe"] for row in chosen):
+            mine = [row for row in chosen if row["recipe"] == recipe]
+            cells = [_cell([_value(row, key) for row in mine], PLACES.get(key)) for key in shown]
+            lines.append(f"| `{recipe}` | {len(mine)} | {' | '.join(cells)} |")
+        lines.append("")
+    machines = sorted({f"{row['machine']}, {row['threads']} threads" for row in rows})
+    lines += [f"Measured on: {'; '.join(machines) or 'nothing yet'}.", "", *PUBLISHED, ""]
+    return "\n".join(lines)
+
+
+PUBLISHED = (
+    "## Published runs",
+    "",
+    "| source | data | modes | KL or high quality |",
+    "| --- | --- | --- | --- |",
+    "| PacGAN (arXiv:1712.04086), GAN | ring of 8 | 6.3 | high quality 98.2% |",
+    "| PacGAN, PacGAN2 | ring of 8 | 7.9 | 95.6% |",
+    "| PacGAN, GAN | grid of 25 | 17.3 | 94.8% |",
+    "| PacGAN, PacGAN2 | grid of 25 | 23.8 | 91.3% |",
+    "| WGAN-GP in GDPP (arXiv:1812.00068) | ring of 8; grid of 25 | 6.8; 24.2 | 59.6%; 28.7% |",
+    "| R3GAN (arXiv:2501.05441) | stacked MNIST | 1000 | KL 0.029 |",
+    "",
+    "They took far longer, and other networks. The mixtures' widths differ from source to source.",
+)
+
+
+def _value(row: Mapping[str, Any], key: str) -> float | None:
+    found = row.get(key, row["scores"].get(key))
+    return None if found is None else float(found)
+
+
+def _cell(values: Sequence[float | None], places: int | None) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    mean = statistics.fmean(known)
+    digits = places if places is not None else (1 if abs(mean) >= 10 else 3)
+    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
+    return f"{mean:,.{digits}f}{spread}"
+
+
+def _steps(job: Job, folder: Path) -> int:
+    from gandiag import TrainingRequest
+    from reference_models.trainer import decide
+    from reference_models.training.loop import prepare
+    from reference_models.training.outline import time_steps
+
+    probe = folder.with_name(f"{folder.name}-probe")
+    chosen, _ = decide(TrainingRequest(recipe=job.recipe, out=probe, dataset=job.dataset, seed=job.seed))
+    seconds, _ = time_steps(prepare(chosen))
+    return max(FEWEST, int(60 * job.minutes / seconds))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training, each run (default 5)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
+    parser.add_argument("--only", type=_names, default=(), help="recipes, separated by commas")
+    parser.add_argument("--data", type=_names, default=(), help="datasets, separated by commas")
+    parser.add_argument("--samples", type=int, help="of each score (default: the dataset's own number)")
+    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "reference-models", help="where rows and runs go")
+    parser.add_argument("--collect", action="store_true", help="train nothing: show the rows that are there")
+    parser.add_argument("--docs", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
+    return parser.parse_args(arguments)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    known = {*DATA, *(dataset for datasets in DATA.values() for dataset in datasets)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Encoders of samples to latents: one a file, whose stem is its name in recipes."""

@@ -1,0 +1,45 @@
+"""The discriminator sees how close each sample is to the others of its batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from reference_models.techniques._technique import Technique, feature_count, whole
+
+
+class Closeness(nn.Module):
+    """Features (n, d) to (n, d + kernels): for each kernel the sum over the other samples of exp(-L1 distance)."""
+
+    def __init__(self, feature_count: int, kernels: int, dims: int) -> None:
+        super().__init__()
+        self.projection = nn.Parameter(0.05 * torch.randn(feature_count, kernels, dims))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features with the closeness joined."""
+        projected = torch.einsum("nd,dkj->nkj", features, self.projection)
+        distances = (projected[:, None] - projected[None]).abs().sum(3)
+        closeness = torch.exp(-distances).sum(1) - 1  # each sample is at distance 0 of itself
+        return torch.cat([features, closeness], dim=1)
+
+
+class MinibatchDiscrimination(Technique):
+    """Source: improved techniques, arXiv:1606.03498, section 3.2.
+
+    Args:
+        kernels: numbers that join the features.
+        dims: numbers in which each kernel compares.
+    """
+
+    def __init__(self, kernels: int = 16, dims: int = 5) -> None:
+        self.kernels = whole("minibatch_discrimination", "kernels", kernels)
+        self.dims = whole("minibatch_discrimination", "dims", dims)
+
+    def alter_discriminator(self, network: nn.Module) -> None:
+        """Give the head the closeness too."""
+        count = feature_count(network)
+        head = nn.Linear(count + self.kernels, 1)
+        network.head = nn.Sequential(Closeness(count, self.kernels, self.dims), head)
+
+
+TECHNIQUE = MinibatchDiscrimination

@@ -1,0 +1,51 @@
+"""The discriminator sees how much the samples of its batch differ."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gandiag import UsageError
+from reference_models.techniques._technique import Setting, Technique, feature_count, whole
+
+
+class Spread(nn.Module):
+    """Features (n, d) to (n, d + 1): the mean over the features of their standard deviation in the sample's group."""
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features with the spread joined; a batch that the group does not divide is one group."""
+        count = len(features)
+        group = self.group if count % self.group == 0 else count
+        # As in the paper's code, samples i, i + n / group, ... are a group.
+        grouped = features.view(group, count // group, -1)
+        deviation = (grouped.var(0, correction=0) + 1e-8).sqrt().mean(1)
+        return torch.cat([features, deviation.repeat(group).unsqueeze(1)], dim=1)
+
+
+class MinibatchStandardDeviation(Technique):
+    """Source: progressive growing, arXiv:1710.10196, section 3; here on the features before the head.
+
+    Args:
+        group: samples that are compared with one another; it must divide the batch.
+    """
+
+    def __init__(self, group: int = 4) -> None:
+        self.group = whole("minibatch_standard_deviation", "group", group, least=2)
+
+    def begin(self, setting: Setting) -> None:
+        """Refuse a group that does not divide the batch."""
+        if setting.batch_size % self.group:
+            message = f"technique minibatch_standard_deviation: group is {self.group}"
+            raise UsageError(f"{message}, which does not divide the batch of {setting.batch_size}")
+
+    def alter_discriminator(self, network: nn.Module) -> None:
+        """Give the head the spread too."""
+        count = feature_count(network)
+        network.head = nn.Sequential(Spread(self.group), nn.Linear(count + 1, 1))
+
+
+TECHNIQUE = MinibatchStandardDeviation

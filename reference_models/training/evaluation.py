@@ -1,0 +1,91 @@
+"""Scores along a run: one line of JSON each time, and the best checkpoint kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import gandiag
+from gandiag import InputError, UsageError
+from reference_models.training.files import written_whole
+from reference_models.training.folder import Folder
+from reference_models.training.options import Options
+from reference_models.training.parallel import Team
+
+
+class Evaluation:
+    """Scores the saved checkpoint.
+
+    Args:
+        folder: of the run.
+        options: which scores, of how many samples.
+        device: where the scoring is done.
+        team: processes of the run, all of which must call `score`.
+    """
+
+    def __init__(self, folder: Folder, options: Options, device: str, team: Team) -> None:
+        self._folder, self._options, self._device, self._team = folder, options, device, team
+        self._past: list[dict[str, Any]] = []
+
+    def go_on(self, step: int) -> None:
+        """Take up what was scored until `step`; later lines belong to a part of the run that was undone.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if not self._folder.evaluations.exists():
+            return
+        try:
+            lines = self._folder.evaluations.read_text(encoding="utf-8").splitlines()
+            past = [json.loads(line) for line in lines]
+            self._past = [line for line in past if line["step"] <= step]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            message = f"{self._folder.evaluations} cannot be read: {error}"
+            raise InputError(f"{message}; delete it to go on without the earlier scores") from error
+        if self._team.leads and len(self._past) < len(past):
+            self._write()
+
+    def score(self, step: int) -> dict[str, float]:
+        """Score the checkpoint on the disk, note it, and keep the checkpoint where it is the best so far.
+
+        Raises:
+            UsageError: a metric does not exist or does not fit the data.
+        """
+        if any(line["step"] == step for line in self._past):
+            return {}
+        result = gandiag.score(
+            self._folder.checkpoint,
+            list(self._options.metrics),
+            samples=self._options.evaluate_samples,
+            device=self._device,
+            **self._options.data,
+        )
+        name, first = next(iter(result.scores.items()))
+        if first.better is None:
+            raise UsageError(f"--metric: {name} says of no value that it is better; put another metric first")
+        values = {name: score.value for name, score in result.scores.items() if score.value is not None}
+        line = {
+            "step": step,
+            "scores": values,
+            "stderr": {n: s.stderr for n, s in result.scores.items() if n in values},
+        }
+        sign = 1 if first.better == "higher" else -1
+        before = [sign * past["scores"][name] for past in self._past if name in past["scores"]]
+        self._past.append(line)
+        if self._team.leads:
+            self._write()
+            if first.value is not None and all(sign * first.value > value for value in before):
+                _copy(self._folder.checkpoint, self._folder.best)
+        return values
+
+    def _write(self) -> None:
+        with written_whole(self._folder.evaluations) as temporary:
+            text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in self._past)
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with written_whole(target) as temporary:
+        shutil.copyfile(source, temporary)

@@ -1,0 +1,37 @@
+"""gandiag's monitor on a run; it looks on and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gandiag
+from reference_models.training.state import State
+
+
+@contextmanager
+def watching(state: State, folder: Path | None) -> Iterator[None]:
+    """Watch both players, with the run log in the run folder; None for nobody who watches.
+
+    The log of a resumed run goes on.
+    """
+    if folder is None or not hasattr(gandiag, "watch"):
+        yield
+        return
+    with gandiag.watch(
+        state.generator,
+        state.discriminator,
+        state.generator_optimizer,
+        state.discriminator_optimizer,
+        run=folder,
+        resume=state.step if state.step else False,
+        score=_logits,
+    ):
+        yield
+
+
+def _logits(said: Any) -> Any:
+    """The logits of a discriminator that gives its features too."""
+    return said[0] if isinstance(said, tuple) else said

@@ -1,0 +1,74 @@
+"""What a run would be: its networks, its losses, and about how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from torch import nn
+
+from reference_models.recipe import Optimizer, Player
+from reference_models.training.loop import Run, Workshop, prepare
+from reference_models.training.step import take_step
+
+WARM = 3  # steps before the clock starts
+ENOUGH = 2.0  # seconds after which no more steps are timed
+MOST = 40
+
+
+def outline(run: Run) -> Mapping[str, str]:
+    """The run, name by name; a few steps are taken and forgotten."""
+    recipe, workshop = run.recipe, prepare(run)
+    state = workshop.state
+    seconds, count = time_steps(workshop)
+    latent = f"{recipe.latent.dim} numbers, {recipe.latent.distribution}"
+    return {
+        "recipe": f"{recipe.name}: {recipe.summary}",
+        "dataset": f"{run.dataset}, samples of {' x '.join(str(size) for size in run.data.info.shape)}"
+        + (f", the first {recipe.samples:,} only" if recipe.samples else ""),
+        "labels": f"{workshop.num_classes} classes" if workshop.num_classes else "none",
+        "latent": latent,
+        "generator": _player(recipe.generator, state.generator),
+        "discriminator": _player(recipe.discriminator, state.discriminator),
+        "loss": recipe.loss,
+        "penalties": ", ".join(f"{p.name} {p.weight:g} each {p.interval} updates" for p in recipe.penalties) or "none",
+        "techniques": ", ".join(_named(each.name, each.config) for each in recipe.techniques) or "none",
+        "batch": f"{recipe.batch_size}",
+        "steps": f"{run.steps:,}",
+        "device": str(run.device),
+        "time": f"about {_span(seconds * run.steps)} at {1000 * seconds:.1f} ms a step, by {count} steps here",
+    }
+
+
+def time_steps(workshop: Workshop) -> tuple[float, int]:
+    """Seconds that a step takes, and how many were timed; the state of the workshop moves on."""
+    for _ in range(WARM):
+        take_step(workshop.state, workshop.rules)
+    began, count = time.perf_counter(), 0
+    while count < MOST and time.perf_counter() - began < ENOUGH:
+        take_step(workshop.state, workshop.rules)
+        count += 1
+    return (time.perf_counter() - began) / count, count
+
+
+def _player(player: Player, network: nn.Module) -> str:
+    count = sum(weight.numel() for weight in network.parameters())
+    updates = f", {player.steps} updates a step" if player.steps > 1 else ""
+    return f"{_named(player.network, player.config)}, {count:,} parameters, {_optimizer(player.optimizer)}{updates}"
+
+
+def _optimizer(settings: Optimizer) -> str:
+    moments = f" betas {settings.betas[0]:g} {settings.betas[1]:g}" if settings.kind == "adam" else ""
+    moments += f" momentum {settings.momentum:g}" if settings.momentum and settings.kind != "adam" else ""
+    return f"{settings.kind} {settings.learning_rate:g}{moments}"
+
+
+def _named(name: str, config: Mapping[str, object]) -> str:
+    return f"{name} ({', '.join(f'{key} {value}' for key, value in config.items())})" if config else name
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} s"
