@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+
+from gandiag.core.errors import shown
+from gandiag.core.generator_options import LABEL_FORMATS, GeneratorOptions, read_config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +46,57 @@ def data_options(command: Command) -> Command:
     """`--data-root` and `--download`."""
     text = "Fetch a missing published dataset into --data-root."
     return data_root_option(click.option("--download", is_flag=True, help=text)(command))
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in new versions of click
+    """Numbers by comma, such as 100,1,1."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float], example: str) -> None:
+        self._kind, self._example = kind, example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers in a text."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self._kind(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{shown(value)} is not of the form {self._example}", param, ctx)
+
+
+def generator_options(command: Command) -> Command:
+    """What a file does not say of its generator, as the one argument `generator`."""
+
+    @functools.wraps(command)
+    def with_generator(**given: Any) -> Any:
+        names = [field.name for field in dataclasses.fields(GeneratorOptions)]
+        said = {name: given.pop(f"generator_{name}") for name in names}
+        config = said.pop("config")
+        options = GeneratorOptions(**said, config=None if config is None else read_config(config))
+        return command(**given, generator=options)
+
+    sizes, limits = Numbers(int, "100 or 100,1,1"), Numbers(float, "-1,1")
+    options: list[tuple[str, dict[str, Any]]] = [
+        ("--generator", {"metavar": "NETWORK", "help": "Network of a state dict: a name, or package.module:factory."}),
+        ("--generator-config", {"metavar": "JSON", "help": "Arguments of the factory: JSON, or a JSON or TOML file."}),
+        ("--weights-key", {"metavar": "KEY", "help": "Where in the file the generator's weights are. Default: found."}),
+        ("--latent", {"type": sizes, "metavar": "SHAPE", "help": "Shape of one latent: 100, or 100,1,1."}),
+        ("--noise", {"metavar": "NAME", "help": "normal, uniform, sphere, or a file of latents. Default: normal."}),
+        ("--truncation", {"type": float, "metavar": "PSI", "help": "Bound of normal latents; psi of a StyleGAN."}),
+        ("--labels", {"metavar": "NAME", "help": "uniform, prior, a class, or a file of labels. Default: uniform."}),
+        ("--classes", {"type": int, "metavar": "N", "help": "Number of classes of a conditional generator."}),
+        ("--label-format", {"type": click.Choice(LABEL_FORMATS), "help": "How labels are given to it."}),
+        ("--image-shape", {"type": Numbers(int, "3,32,32"), "metavar": "C,H,W", "help": "Shape of flat outputs."}),
+        ("--image-range", {"type": limits, "metavar": "LOW,HIGH", "help": "Values of black and white."}),
+        ("--unsafe-pickle", {"is_flag": True, "help": "Run the code in a pickle, as StyleGAN's need. Trust it first."}),
+    ]
+    wrapped = cast(Command, with_generator)
+    for name, settings in reversed(options):
+        own = "network" if name == "--generator" else name.removeprefix("--generator-").removeprefix("--")
+        wrapped = click.option(name, f"generator_{own.replace('-', '_')}", **settings)(wrapped)
+    return wrapped
 
 
 def extractor_options(command: Command) -> Command:

@@ -13,11 +13,13 @@ from gandiag.cli.options import (
     debug_option,
     device_option,
     extractor_options,
+    generator_options,
     precision_option,
     seed_option,
 )
 
 if TYPE_CHECKING:
+    from gandiag.core.generator_options import GeneratorOptions
     from gandiag.core.protocols import Precision
     from gandiag.core.result import Result
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 )
 @seed_option
 @click.option("--like", metavar="TOOL", help="Follow a tool: torch-fidelity, pytorch-fid, clean-fid, torchmetrics, ...")
+@generator_options
 @extractor_options
 @device_option
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: what suits the extractor.")
@@ -71,6 +74,7 @@ def score_command(
     plan: bool,
     interval: str,
     json_path: str | None,
+    generator: GeneratorOptions,
 ) -> None:
     """Score SOURCE: a checkpoint, a folder of images, an .npy or .npz file, or a dataset's name.
 
@@ -109,6 +113,7 @@ def score_command(
                 download=download,
                 cache=cached,
                 progress=progress,
+                generator=generator,
             )
 
         if plan:

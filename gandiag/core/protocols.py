@@ -6,9 +6,10 @@ Sources give samples, datasets are sources with a meaning, extractors give featu
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from gandiag.core.errors import InputError, shown
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gandiag.core.modes import Modes
 
 Precision = Literal["fp32", "tf32", "bf16"]
-DISTRIBUTIONS = ("normal", "uniform")
+DISTRIBUTIONS = ("normal", "uniform", "sphere")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class SourceInfo:
         sha256: of its content.
         weights: which of a checkpoint's weights are used, `generator_ema` or `generator`.
         dataset: name of the data that it imitates, if it says so.
+        step: generator steps that it was trained for, if it says so.
+        lossy: the compression that changed its images, such as `JPEG`; None where none is known.
+        warnings: what to know of how it was read, such as channels that were dropped, or what was guessed.
+        details: of a generator: its latents, labels and values, in plain values for the Result.
     """
 
     name: str
@@ -46,6 +51,10 @@ class SourceInfo:
     sha256: str | None = None
     weights: str | None = None
     dataset: str | None = None
+    step: int | None = None
+    lossy: str | None = None
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @runtime_checkable
@@ -200,10 +209,17 @@ class ExtractorFactory(Protocol):
 
 @dataclass(frozen=True)
 class Latent:
-    """The generator's input: `dim` numbers, `normal` or `uniform` on (-1, 1)."""
+    """The generator's input: `dim` numbers, `normal`, `uniform` on (-1, 1), or on the `sphere` of radius 1.
+
+    Attributes:
+        dim: how many numbers.
+        distribution: of the numbers.
+        shape: in which one latent is given to the generator; (dim,) unless said.
+    """
 
     dim: int
     distribution: str = "normal"
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if type(self.dim) is not int or not 0 < self.dim <= 2**20:
@@ -211,6 +227,12 @@ class Latent:
         if self.distribution not in DISTRIBUTIONS:
             known = ", ".join(DISTRIBUTIONS)
             raise InputError(f"latent.distribution is {shown(self.distribution)}, expected one of {known}")
+        shape = self.shape or (self.dim,)
+        if not isinstance(shape, list | tuple) or not all(type(size) is int and size > 0 for size in shape):
+            raise InputError(f"latent.shape is {shown(shape)}, expected whole numbers of 1 or more")
+        if math.prod(shape) != self.dim:
+            raise InputError(f"latent.shape is {shown(shape)}, which is not {self.dim} numbers as latent.dim says")
+        object.__setattr__(self, "shape", tuple(shape))
 
 
 @dataclass(frozen=True)

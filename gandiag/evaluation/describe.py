@@ -7,6 +7,7 @@ from typing import Any
 
 from gandiag.core.protocols import Dataset, Source
 from gandiag.core.score import Score
+from gandiag.evaluation.look import look
 
 UNSURE = 0.5  # mean confidence of a classifier below which its labels say little
 
@@ -22,6 +23,8 @@ def describe_source(source: Source) -> dict[str, Any]:
         "shape": list(info.shape),
         "weights": info.weights,
         "dataset": info.dataset,
+        "generator": dict(info.details) or None,
+        "step": info.step,
     }
 
 
@@ -34,6 +37,13 @@ def find_warnings(
     fake: Source, real: Source | None, scores: Mapping[str, Score], count: int, wanted: int | None
 ) -> Iterator[str]:
     """What to know of the scores: `count` samples were taken where the user asked for `wanted` or said nothing."""
+    for side in (fake, *([real] if real is not None else [])):
+        yield from side.info.warnings
+    if real is not None and (fake.info.lossy is None) != (real.info.lossy is None):
+        lossy, other = (fake, real) if fake.info.lossy is not None else (real, fake)
+        message = f"{lossy.info.name} was compressed with loss ({lossy.info.lossy}), and {other.info.name} was not"
+        yield f"{message}: FID sees the compression, often more than the generator (arXiv:2104.11222); use PNG"
+    yield from look(fake, real, count)
     if wanted is None and isinstance(real, Dataset) and count < real.samples:
         yield f"{fake.info.name} has {count} samples, and the protocol of {real.info.name} takes {real.samples}"
     if real is not None and real.info.sha256 is not None and real.info.sha256 == fake.info.sha256:

@@ -101,6 +101,7 @@ def _key(source: Source, task: Task, head: str, rows: int, keep: Keep) -> dict[s
         "torch": torch.__version__,
         "source": source.info.sha256,
         "weights": source.info.weights,
+        "details": dict(source.info.details),
         "shape": list(source.info.shape),
         "rows": rows,
         "head": head,

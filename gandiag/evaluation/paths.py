@@ -16,7 +16,7 @@ STEP = 1e-4  # of the whole path from one latent to the other
 
 def has_paths(source: Source) -> bool:
     """Whether a source has a latent space of Gaussian or uniform noise to walk in."""
-    return isinstance(source, GeneratorSource)
+    return isinstance(source, GeneratorSource) and source.walks
 
 
 def path_lengths(source: Source, extractor: Extractor, start: int, stop: int) -> Tensor:

@@ -28,6 +28,10 @@ class Sides:
         return max((len(bank) for bank in self.real.values()), default=0)
 
 
+# Banks of real samples that were read before, by the source and what was wanted of it.
+Memory = dict[tuple[object, ...], dict[str, FeatureBank]]
+
+
 @dataclass(frozen=True)
 class Pass:
     """How samples are read and looked at.
@@ -39,6 +43,7 @@ class Pass:
         keep: where banks are kept from run to run, and under what name.
         progress: told as the work goes on.
         warn: told what the user should know.
+        memory: banks of real samples that several sources are scored against.
     """
 
     extractors: Mapping[str, Extractor]
@@ -47,6 +52,7 @@ class Pass:
     keep: Keep
     progress: ProgressCallback | None = None
     warn: Callable[[str], None] = field(default=lambda message: None)
+    memory: Memory = field(default_factory=dict)
 
 
 def extract_sides(
@@ -93,31 +99,33 @@ def extract_sides(
     if real is not None:
         number = real.info.size or count
         real_tasks = tasks(requests, number, lambda request: request.real_heads)
-        real_banks = _read("reference", real, real_tasks, number, requests, how)
+        plan.check_samples([request for request in requests if request.real_heads], number, real.info.name)
+        real_banks = dict(_known("reference", real, real_tasks, number, how))
     needing = [request for request in requests if request.metric.needs_held_out]
     if held_out is not None and needing:
         number = held_out.info.size or count
         held_tasks = tasks(needing, number, lambda request: request.real_heads)
-        for name, bank in _read("held-out samples", held_out, held_tasks, number, [], how).items():
+        for name, bank in _known("held-out samples", held_out, held_tasks, number, how).items():
             real_banks[name] = real_banks[name].with_held_out(bank)
     fake_tasks = tasks(requests, count, lambda request: request.heads(modes))
-    return Sides(_read("samples", fake, fake_tasks, count, [], how), real_banks, modes)
+    return Sides(_read("samples", fake, fake_tasks, count, how), real_banks, modes)
 
 
 _Heads = Callable[[plan.Request], frozenset[str]]
 
 
-def _read(
-    title: str,
-    source: Source,
-    tasks: Mapping[str, Task],
-    number: int,
-    requests: Sequence[plan.Request],
-    how: Pass,
-) -> dict[str, FeatureBank]:
+def _known(title: str, source: Source, tasks: Mapping[str, Task], number: int, how: Pass) -> dict[str, FeatureBank]:
+    """What `_read` gives, read once for all that is scored in one go."""
+    wanted = tuple((name, tuple(sorted(task.heads.items()))) for name, task in sorted(tasks.items()))
+    key = (title, id(source), number, wanted)
+    if key not in how.memory:
+        how.memory[key] = _read(title, source, tasks, number, how)
+    return how.memory[key]
+
+
+def _read(title: str, source: Source, tasks: Mapping[str, Task], number: int, how: Pass) -> dict[str, FeatureBank]:
     if not tasks:
         return {}
-    plan.check_samples([request for request in requests if request.real_heads], number, source.info.name)
     meter = Meter(how.progress, title, number)
     return extract_or_load(
         source,

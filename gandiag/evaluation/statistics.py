@@ -58,7 +58,8 @@ def build_statistics(
         if value is not None and not (isinstance(value, int) and value >= 1):
             raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
     device = environment.resolve_device(device, precision)
-    access = Access(0, device, precision, None if data_root is None else Path(data_root), download)
+    root = None if data_root is None else Path(data_root)
+    access = Access(0, device, precision, data_root=root, download=download)
     real = open_source(source, reference_access(access))
     count = _sample_count(real, samples)
     options = ExtractorOptions(device, precision, None if weights is None else Path(weights), preprocessing, compiled)

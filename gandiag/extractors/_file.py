@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from torch import Tensor
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import Extracted, ExtractorInfo, ExtractorOptions, Precision
-from gandiag.extractors._exported import Exported, load_exported
 from gandiag.extractors._precision import arithmetic
 from gandiag.extractors._preprocessing import Preprocessing, colour_images, find_preprocessing
-from gandiag.extractors._state import is_torchscript
+from gandiag.statistics.exported import Exported, load_exported
+from gandiag.statistics.torchscript import is_torchscript, load_torchscript
 
 EXPORTED = ".pt2"
 SUFFIXES = (".pt", ".pth", ".ts", EXPORTED)
@@ -134,15 +133,8 @@ def _torchscript(path: Path) -> Exported:
     if not is_torchscript(path):
         message = f"{shown(path)} is no TorchScript file"
         raise InputError(f"{message}; save the extractor with torch.jit.save, or with torch.export.save as .pt2")
-    extra: dict[str, Any] = {METADATA: ""}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*torch\.jit\.load")
-        try:
-            module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
-        except Exception as error:
-            raise InputError(f"cannot read the extractor {shown(path)}: {_reason(error)}") from error
-    text = extra[METADATA]
-    return Exported(module.eval(), text.decode("utf-8", "replace") if isinstance(text, bytes) else text, ())
+    module, extra = load_torchscript(path, METADATA)
+    return Exported(module, extra, ())
 
 
 def _metadata(text: str, path: Path) -> Metadata:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -18,6 +16,7 @@ from gandiag.core.errors import InputError, MissingDataError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import ExtractorOptions
 from gandiag.core.weights import PUBLISHED, folder, path_of
+from gandiag.statistics.torchscript import is_torchscript, load_torchscript
 
 
 class Weights(Protocol):
@@ -84,24 +83,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(path))
         if is_torchscript(path):
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=r".*torch\.jit\.load")
-                return dict(torch.jit.load(str(path), map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+            return dict(load_torchscript(path)[0].state_dict())
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, safetensors.SafetensorError, RuntimeError, UnpicklingError, EOFError, LookupError) as error:
+    except (
+        InputError,
+        OSError,
+        safetensors.SafetensorError,
+        RuntimeError,
+        UnpicklingError,
+        EOFError,
+        LookupError,
+    ) as error:
         raise ValueError(_reason(error)) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError("it is not a state dict of tensors")
     return {str(name): value for name, value in state.items()}
-
-
-def is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive, by the names of its parts."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any("/code/" in name for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def _reason(error: Exception) -> str:

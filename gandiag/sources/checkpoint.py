@@ -90,7 +90,7 @@ def save_checkpoint(
         "builder": builder,
         "config": dict(config),
         "generator": _state(generator),
-        "latent": {"dim": latent.dim, "distribution": latent.distribution},
+        "latent": _latent(latent),
         "image": {"shape": list(image.shape), "range": None if image.range is None else list(image.range)},
         "dataset": dataset,
         "step": step,
@@ -163,10 +163,15 @@ def _load_plain(file: Path, name: str) -> object:
                     f"{message}; export the state dict and write it with gandiag.save_checkpoint"
                 ) from error
             raise InputError(f"{name} is no checkpoint of PyTorch, or a damaged one; copy it again") from error
-        except (AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError) as error:
+        except Exception as error:  # a damaged file may fail in any way
             if "TorchScript" in str(error):
                 raise InputError(f"{name} is TorchScript, which cannot be scored as a checkpoint yet") from error
             raise InputError(f"{name} is damaged or cut short ({type(error).__name__}); copy it again") from error
+
+
+def _latent(latent: Latent) -> dict[str, Any]:
+    plain: dict[str, Any] = {"dim": latent.dim, "distribution": latent.distribution}
+    return plain if latent.shape == (latent.dim,) else {**plain, "shape": list(latent.shape)}
 
 
 def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) -> Checkpoint:
@@ -179,7 +184,7 @@ def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) ->
         builder=_field(document, "builder", str),
         config=_field(document, "config", dict),
         generator=_tensors(document, "generator"),
-        latent=Latent(latent.get("dim", 0), _field(latent, "distribution", str)),
+        latent=Latent(latent.get("dim", 0), _field(latent, "distribution", str), latent.get("shape") or ()),
         image=ImageSpec(image.get("shape", ()), image.get("range")),
         generator_ema=_tensors(document, "generator_ema") if document.get("generator_ema") is not None else None,
         discriminator=_tensors(document, "discriminator") if document.get("discriminator") is not None else None,
@@ -211,6 +216,8 @@ def _tensors(document: Mapping[str, Any], key: str) -> dict[str, Tensor]:
             raise InputError(f"{key}[{shown(name)}] is {type(value).__name__}, expected a tensor")
         if value.layout is not torch.strided or value.is_quantized:
             raise InputError(f"{key}[{shown(name)}] is sparse or quantised, expected a dense tensor")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise InputError(f"{key}[{shown(name)}] is larger than its data")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise InputError(f"{key}[{shown(name)}] holds NaN or infinite weights: the training had diverged")
     if not state:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from gandiag.core import seeds
-from gandiag.core.errors import GandiagError, InputError, UnknownNameError, shown
+from gandiag.core.errors import GandiagError, InputError, UnknownNameError, UsageError, shown
+from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, SourceInfo
 from gandiag.sources import GENERATORS
 from gandiag.sources.checkpoint import Checkpoint, StateDict
+from gandiag.sources.labels import Labels, named_labels
+from gandiag.sources.latents import Latents, named_latents
 from gandiag.sources.quantise import check_range, quantise
 from gandiag.statistics.memory import is_out_of_memory
 
@@ -26,10 +31,12 @@ class GeneratorSource:
     """A network or function `(noise[, labels]) -> images` as a source.
 
     Args:
-        function: takes noise (n, dim) on the device, and labels (n,) where conditioned.
+        function: takes noise (n, *latent shape) on the device, and labels (n,) where there are any, or one-hot.
         info: what it is; its shape is the image's.
+        latents: what it is fed.
+        image: what it gives.
         seed: of noise and labels.
-        conditioning: the labels are drawn uniformly from its classes.
+        labels: what else it is fed, if any.
         precision: of the arithmetic on a GPU or, for bf16, anywhere.
     """
 
@@ -38,42 +45,71 @@ class GeneratorSource:
         function: GeneratorFunction,
         info: SourceInfo,
         *,
-        latent: Latent,
+        latents: Latents,
         image: ImageSpec,
         seed: int = 0,
-        conditioning: Conditioning | None = None,
+        labels: Labels | None = None,
         device: str = "cpu",
         precision: Precision = "fp32",
     ) -> None:
         self.info = info
         self._function = function
-        self._latent = latent
+        self._latents = latents
         self._image = image
         self._seed = seed
-        self._conditioning = conditioning
+        self._labels = labels
         self._device = torch.device(device)
         self._precision = precision
         self._finite: Tensor | None = None  # whether all samples since `settle` were
 
+    @property
+    def wants_prior(self) -> bool:
+        """Whether its labels follow the reference's, which it does not know yet."""
+        return self._labels is not None and self._labels.how == "prior" and self._labels.frequencies is None
+
+    @property
+    def walks(self) -> bool:
+        """Whether there is a distribution of latents to walk in."""
+        return self._latents.rows is None
+
+    def with_prior(self, labels: Tensor, name: str) -> GeneratorSource:
+        """The same generator, its labels drawn with the frequencies of a reference's, int64 (n,).
+
+        Raises:
+            UsageError: those are other classes than the generator has.
+        """
+        if self._labels is None:
+            return self
+        found = self._labels.with_frequencies(labels, name)
+        info = replace(self.info, details={**self.info.details, "labels": found.describe()})
+        return GeneratorSource(
+            self._function,
+            info,
+            latents=self._latents,
+            image=self._image,
+            seed=self._seed,
+            labels=found,
+            device=str(self._device),
+            precision=self._precision,
+        )
+
     def noise(self, start: int, stop: int, stream: str = "latent") -> Tensor:
         """The latents of samples `start` to `stop`, or those of another stream: float32 (n, dim)."""
-        draw = seeds.normal if self._latent.distribution == "normal" else seeds.uniform
-        drawn = torch.from_numpy(draw(self._seed, stream, start, stop, self._latent.dim)).float()
-        return drawn if self._latent.distribution == "normal" else drawn * 2 - 1
+        return self._latents.draw(self._seed, stream, start, stop)
 
     def labels(self, start: int, stop: int) -> Tensor | None:
         """The labels of samples `start` to `stop`: int64 (n,); None for an unconditional generator."""
-        if self._conditioning is None:
-            return None
-        drawn = seeds.integers(self._seed, "labels", start, stop, 1, self._conditioning.num_classes)
-        return torch.from_numpy(drawn[:, 0])
+        return None if self._labels is None else self._labels.draw(self._seed, start, stop)
 
     def read(self, start: int, stop: int) -> Tensor:
         """Samples `start` to `stop`, uint8 for images.
 
         Raises:
             InputError: the network fails on its noise, or gives another shape than it should, or values not finite.
+            UsageError: its labels are to follow a reference's, and there is none.
         """
+        if self.wants_prior:
+            raise UsageError(f"--labels prior of {self.info.name} needs a reference whose labels it can follow")
         images = self._images(self.noise(start, stop), self.labels(start, stop), start)
         return images if self._image.range is None else quantise(images, self._image.range)
 
@@ -88,7 +124,7 @@ class GeneratorSource:
         """
         begin, end = self.noise(start, stop).double(), self.noise(start, stop, "path end").double()
         place = torch.from_numpy(seeds.uniform(self._seed, "path place", start, stop, 1))
-        between = _slerp if self._latent.distribution == "normal" else torch.lerp
+        between = torch.lerp if self._latents.latent.distribution == "uniform" else _slerp
         labels = self.labels(start, stop)
         one, other = (
             self._images(between(begin, end, place + offset).float(), labels, start) for offset in (0.0, step)
@@ -109,21 +145,44 @@ class GeneratorSource:
             raise InputError(f"the generator of {self.info.name} gives NaN or infinite values")
         self._finite = None
 
-    def check(self) -> None:
+    def check(self, *, ranged: bool = True) -> tuple[str, list[str]]:
         """Make the first few samples, and see that they are what the generator is said to give.
+
+        Returns:
+            A digest of these samples, and what looks wrong in them.
 
         Raises:
             InputError: as in `read`, or the values cannot be in the declared range.
         """
-        images = self._images(self.noise(0, PROBE), self.labels(0, PROBE), 0)
+        count = PROBE if self.info.size is None else min(PROBE, self.info.size)
+        noise, labels = self.noise(0, count), self.labels(0, count)
+        images = self._images(noise, labels, 0)
         self.settle()
-        if self._image.range is not None:
+        if self._image.range is not None and ranged:
             check_range(images, self._image.range, self.info.name)
+        made = images if self._image.range is None else quantise(images, self._image.range)
+        digest = hashlib.sha256(made.contiguous().cpu().numpy().tobytes()).hexdigest()
+        return digest, self._oddities(noise, labels, images) if count > 1 else []
+
+    def _oddities(self, noise: Tensor, labels: Tensor | None, images: Tensor) -> list[str]:
+        """What looks wrong: samples that repeat, or depend on their neighbours or on chance."""
+        count, half, found = len(noise), len(noise) // 2, []
+        alike = count - len({image.numpy().tobytes() for image in images.cpu()})
+        if 0 < alike < count - 1:
+            found.append(f"{alike} of the first {count} samples of {self.info.name} repeat others exactly")
+        if not _close(self._images(noise, labels, 0), images):
+            return [*found, f"{self.info.name} draws random numbers that no seed sets: scores differ from run to run"]
+        # The same first half beside another second half, so that what it draws inside itself stays the same.
+        mixed = torch.cat([noise[:half], noise[half:].flip(0) * 0.5])
+        if not _close(self._images(mixed, labels, 0)[:half], images[:half]):
+            message = f"samples of {self.info.name} depend on the others in their batch, and scores on the batch size"
+            found.append(f"{message}: batch normalisation in training mode does so; save it in evaluation mode")
+        return found
 
     def _images(self, noise: Tensor, labels: Tensor | None, start: int) -> Tensor:
-        arguments = [noise.to(self._device)]
-        if labels is not None:
-            arguments.append(labels.to(self._device))
+        arguments = [self._latents.shaped(noise).to(self._device)]
+        if labels is not None and self._labels is not None:
+            arguments.append(self._labels.encoded(labels).to(self._device))
         with torch.inference_mode(), _own_randomness(self._device, seeds.integer(self._seed, "network", start)):
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
                 images = self._call(arguments)
@@ -166,8 +225,14 @@ def generator_source(
     device: str = "cpu",
     precision: Precision = "fp32",
     info: SourceInfo | None = None,
+    latents: Latents | None = None,
+    labels: Labels | None = None,
+    overshoots: bool = False,
 ) -> GeneratorSource:
     """A network in memory as a source; a module is put into evaluation mode for each read, and put back.
+
+    `latents` and `labels` say more of what it is fed than `latent` and `conditioning` do, and take their place.
+    One that `overshoots` gives values beyond the range of its images, which are clipped.
 
     Noise that a network draws inside itself repeats from run to run, but depends on the batch size.
 
@@ -180,30 +245,54 @@ def generator_source(
         shape=image.shape,
         quantisation="none" if image.range is None else "uint8",
     )
+    latents = latents or Latents(latent)
+    if labels is None and conditioning is not None:
+        labels = Labels(conditioning.num_classes)
+    sizes = [fed.size for fed in (latents, labels) if fed is not None and fed.size is not None]
+    details = {**info.details, "latent": latents.describe(), "labels": None if labels is None else labels.describe()}
+    details["image_range"] = None if image.range is None else list(image.range)
+    info = replace(info, size=min(sizes, default=None), details=details)
     if isinstance(function, nn.Module):
         function = _in_evaluation_mode(function, torch.device(device))
     source = GeneratorSource(
         function,
         info,
-        latent=latent,
+        latents=latents,
         image=image,
         seed=seed,
-        conditioning=conditioning,
+        labels=labels,
         device=device,
         precision=precision,
     )
-    source.check()
+    digest, oddities = source.check(ranged=not overshoots)
+    source.info = replace(
+        info, warnings=(*info.warnings, *oddities), details={**details, "first_samples_sha256": digest}
+    )
     return source
 
 
 def checkpoint_source(
-    checkpoint: Checkpoint, *, seed: int = 0, device: str = "cpu", precision: Precision = "fp32"
+    checkpoint: Checkpoint,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    precision: Precision = "fp32",
+    options: GeneratorOptions | None = None,
 ) -> GeneratorSource:
     """A checkpoint's generator as a source, with its averaged weights where it has them.
 
     Raises:
         InputError: the builder is not known, or its network does not fit the weights.
+        UsageError: the options say what the checkpoint says itself, or do not fit it.
     """
+    options = options or GeneratorOptions()
+    unfit = [name for name in options.given() if name not in ("--noise", "--truncation", "--labels")]
+    if unfit:
+        message = f"{', '.join(unfit)} does not apply to a gandiag checkpoint, which says it itself"
+        raise UsageError(f"{message}; leave it out")
+    conditioning = checkpoint.conditioning
+    if options.labels is not None and conditioning is None:
+        raise UsageError(f"--labels was given, and the generator of {shown(checkpoint.path)} takes no labels")
     name = checkpoint.path or "checkpoint"
     weights = checkpoint.generator if checkpoint.generator_ema is None else checkpoint.generator_ema
     network = build_generator(checkpoint.builder, checkpoint.config, shown(name))
@@ -217,14 +306,16 @@ def checkpoint_source(
         sha256=checkpoint.sha256,
         weights="generator" if checkpoint.generator_ema is None else "generator_ema",
         dataset=checkpoint.dataset,
+        step=checkpoint.step or None,
     )
     return generator_source(
         network.to(device),
         name=name,
         latent=checkpoint.latent,
+        latents=named_latents(options.noise, checkpoint.latent, options.truncation),
         image=checkpoint.image,
         seed=seed,
-        conditioning=checkpoint.conditioning,
+        labels=None if conditioning is None else named_labels(options.labels, conditioning.num_classes),
         device=device,
         precision=precision,
         info=info,
@@ -267,6 +358,11 @@ def _load_weights(network: nn.Module, weights: StateDict, name: str, builder: st
     if problems:
         raise InputError(f"the weights of {name} do not fit its builder {builder!r}: {'; '.join(problems)}")
     network.load_state_dict(dict(weights))
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Whether two sets of images are the same but for rounding."""
+    return float((one - other).abs().max()) <= 1e-3 * float(other.abs().max())
 
 
 def _slerp(begin: Tensor, end: Tensor, place: Tensor) -> Tensor:

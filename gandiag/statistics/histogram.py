@@ -14,6 +14,14 @@ from gandiag.statistics.intervals import distance_interval
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 
+NOWHERE = -1  # in place of a mode's number, for a sample in none
+GROUPS = 16  # of samples, whose 15 orthogonal splits into halves tell the second order
+
+
+def mode_counts(assigned: Counts, total: int) -> Counts:
+    """Samples in each of `total` modes, from the mode that each sample is in."""
+    return np.bincount(assigned[assigned != NOWHERE], minlength=total)
+
 
 def divergence_from_uniform(shares: Shares) -> float:
     """`KL(shares || uniform)` in nats, from 0 to ln K; empty modes add 0."""
@@ -125,3 +133,37 @@ def count_stderr(counts: Counts, at_least: int) -> float:
     samples = int(counts.sum())
     critical = at_least * int((counts == at_least).sum()) / samples
     return math.sqrt(max(samples - 1, 0) * critical * (1 - critical))
+
+
+def count_influence(assigned: Counts, counts: Counts, at_least: int) -> Shares:
+    """Influence of each sample on that number, by leaving it out: (n,), with the number's variance `var / n`."""
+    critical = np.isin(assigned, np.flatnonzero(counts == at_least))
+    return critical.astype(np.float64) * len(assigned)
+
+
+def divergence_influence(assigned: Counts, counts: Counts) -> Shares:
+    """Influence of each sample on the divergence of the modes' shares from uniform: (n,), 0 for a sample in none."""
+    counted = int(counts.sum())
+    logs = np.log(np.maximum(counts, 1) / counted)
+    centred = logs - float(counts @ logs) / counted
+    influence = np.where(assigned == NOWHERE, 0.0, centred[assigned]) * (len(assigned) / counted)
+    return influence.astype(np.float64)
+
+
+def half_divergences(assigned: Counts, total: int) -> Shares:
+    """Mean divergence of the two halves of each of 15 orthogonal splits of the samples, (15,); none of very few.
+
+    Its variance is the part of second order of that of the whole; see `gandiag.statistics.split_halves`.
+    """
+    from gandiag.statistics.grouped_moments import group_of
+
+    members = group_of(0, len(assigned), GROUPS).numpy()
+    counts = np.stack([mode_counts(assigned[members == group], total) for group in range(GROUPS)])
+    means = []
+    for split in range(1, GROUPS):
+        side = np.array([(group & split).bit_count() % 2 == 0 for group in range(GROUPS)])
+        halves = [counts[side].sum(axis=0), counts[~side].sum(axis=0)]
+        if min(half.sum() for half in halves) == 0:
+            return np.zeros(0)
+        means.append(sum(divergence_from_uniform(half / half.sum()) for half in halves) / 2)
+    return np.array(means)

@@ -46,12 +46,14 @@ class Discrepancy:
         variances: of `value`, unbiased estimates of the parts of first and of second order; None below 4 samples a
             side.
         subsets: unbiased values of the subsets of samples that were asked for, (s,).
+        influence: of each real and each fake sample on `value`, (n,) and (m,); None below 4 samples a side.
     """
 
     value: float
     biased: float
     variances: tuple[float, float] | None
     subsets: Tensor
+    influence: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,20 @@ def discrepancy(
     biased = (within_real.total + within_real.diagonal) / n**2 + (within_fake.total + within_fake.diagonal) / m**2
     size = chosen_real[:, 1:].sum(dim=0)
     pairs = (size * (size - 1)).clamp_min(1)
+    enough = min(n, m) > 3
     return Discrepancy(
         value=value,
         biased=biased - cross,
-        variances=_variances(within_real, within_fake, between) if min(n, m) > 3 else None,
+        variances=_variances(within_real, within_fake, between) if enough else None,
         subsets=(within_real.subsets + within_fake.subsets) / pairs - 2 * between.subsets / size.square().clamp_min(1),
+        influence=_influence(within_real, within_fake, between) if enough else None,
     )
+
+
+def _influence(real: _Sums, fake: _Sums, between: _Sums) -> tuple[Tensor, Tensor]:
+    """Twice the projections of each side."""
+    n, m = len(real.rows), len(fake.rows)
+    return 2 * (real.rows / (n - 2) - between.rows / m), 2 * (fake.rows / (m - 2) - between.columns / n)
 
 
 def _variances(real: _Sums, fake: _Sums, between: _Sums) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from gandiag.core.errors import InputError, UnknownNameError, UsageError
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import ExtractorOptions
 from gandiag.extractors import open_extractor
-from gandiag.extractors._exported import _check_expression
+from gandiag.statistics.exported import _check_expression
 
 OPTIONS = ExtractorOptions()
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from gandiag.core.errors import InputError
-from gandiag.sources.folder import folder_source
+from gandiag.sources.readers.folder import folder_source
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 
 from gandiag.core.errors import InputError, shown
+from gandiag.statistics.torch_archive import RefusedError, parts
 
-LARGEST = 2**33  # bytes that an archive may unfold to
 OPERATORS = re.compile(
-    r"torch\.ops\.(aten|prims)\.(?!from_file)\w+\.\w+"
+    r"torch\.ops\.(aten|prims)\.(?!from_file|save\b)\w+\.\w+"
     r"|torch\.ops\.higher_order\.wrap_with_set_grad_enabled"
     r"|torch\.sym_\w+"
     r"|_operator\.(add|sub|mul|floordiv|truediv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem)"
@@ -45,8 +45,12 @@ FUNCTIONS |= {"GreaterThan", "And", "Or", "Not", "Where", "IntTrueDiv", "TruncTo
 NODES = (ast.Expression, ast.Call, ast.Name, ast.Load, ast.keyword, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator)
 
 
-class _RefusedError(ValueError):
-    """Something in the archive that is not plain."""
+@dataclass(frozen=True)
+class Input:
+    """What a program takes: a tensor's sizes, None for one that may vary, and whether its numbers are real."""
+
+    shape: tuple[int | None, ...]
+    floating: bool
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,17 @@ class Exported:
     Attributes:
         module: what it computes.
         extra: text of the extra file that was asked for, empty where there is none.
-        shape: of its input, None for a size that may vary; empty where it has no single input.
+        inputs: the tensors that it takes, in order.
     """
 
     module: Callable[..., Any]
     extra: str
-    shape: tuple[int | None, ...]
+    inputs: tuple[Input, ...]
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Of its input, None for a size that may vary; empty where it has no single input."""
+        return self.inputs[0].shape if len(self.inputs) == 1 else ()
 
 
 def load_exported(path: Path, extra_file: str) -> Exported:
@@ -73,8 +82,8 @@ def load_exported(path: Path, extra_file: str) -> Exported:
     try:
         archive, extra = _plain(path, extra_file)
         program = torch.export.load(archive)
-        return Exported(program.module(check_guards=False), extra, _input_shape(program))
-    except _RefusedError as error:
+        return Exported(program.module(check_guards=False), extra, _inputs(program))
+    except RefusedError as error:
         message = f"the exported program {shown(path)} holds {error}, which is never loaded"
         raise InputError(f"{message}; export it from its tensors and operations alone") from error
     except Exception as error:  # another version of torch, or a damaged file, may fail in any way
@@ -83,25 +92,21 @@ def load_exported(path: Path, extra_file: str) -> Exported:
         raise InputError(f"{message}; write it with torch.export.save of the torch that is installed here") from error
 
 
-def _input_shape(program: torch.export.ExportedProgram) -> tuple[int | None, ...]:
-    names = program.graph_signature.user_inputs
-    values = [node.meta.get("val") for node in program.graph.nodes if len(names) == 1 and node.name == names[0]]
-    shape = values[0].shape if values and isinstance(values[0], torch.Tensor) else ()
-    return tuple(size if isinstance(size, int) else None for size in shape)
+def _inputs(program: torch.export.ExportedProgram) -> tuple[Input, ...]:
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    found = [values.get(name) for name in program.graph_signature.user_inputs if isinstance(name, str)]
+    return tuple(
+        Input(tuple(size if isinstance(size, int) else None for size in value.shape), value.is_floating_point())
+        for value in found
+        if isinstance(value, torch.Tensor)
+    )
 
 
 def _plain(path: Path, extra_file: str) -> tuple[io.BytesIO, str]:
     """A new archive of the plain parts, and the extra file."""
     copy, extra = io.BytesIO(), ""
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as plain:
-        infos = archive.infolist()
-        if len({info.filename for info in infos}) != len(infos):
-            raise _RefusedError("two parts of one name")
-        if sum(info.file_size for info in infos) > LARGEST:
-            raise _RefusedError(f"more than {LARGEST:,} bytes")
-        for info in infos:
-            root, _, name = info.filename.partition("/")
-            content = archive.read(info)
+    with zipfile.ZipFile(copy, "w") as plain:
+        for root, name, content in parts(path):
             if name == f"extra/{extra_file}":
                 extra = content.decode("utf-8", "replace")
             if (kept := _kept(name, content)) is not None:
@@ -113,7 +118,7 @@ def _plain(path: Path, extra_file: str) -> tuple[io.BytesIO, str]:
 def _kept(name: str, content: bytes) -> bytes | None:
     """What a part becomes in the new archive; None for one that is left out."""
     if name.startswith("data/aotinductor/"):
-        raise _RefusedError("a compiled library")
+        raise RefusedError("a compiled library")
     if name.startswith("data/sample_inputs/"):
         # They are pickled, and nothing needs them.
         return b""
@@ -130,7 +135,7 @@ def _kept(name: str, content: bytes) -> bytes | None:
 def _plain_tensors(content: bytes) -> bytes:
     for tensor in json.loads(content)["config"].values():
         if tensor.get("use_pickle") or not re.fullmatch(r"(weight|tensor)_\d+", str(tensor.get("path_name"))):
-            raise _RefusedError("pickled or foreign objects among its tensors")
+            raise RefusedError("pickled or foreign objects among its tensors")
     return content
 
 
@@ -142,16 +147,16 @@ def _plain_program(content: bytes) -> bytes:
             part["metadata"] = {}
         for key, value in part.items():
             if key in ("target", "as_operator") and isinstance(value, str) and not OPERATORS.fullmatch(value):
-                raise _RefusedError(f"the operation {shown(value)}")
+                raise RefusedError(f"the operation {shown(value)}")
             if key == "expr_str":
                 _check_expression(str(value))
             if key in ("custom_obj", "as_custom_obj", "class_fqn", "custom_obj_values") and value:
-                raise _RefusedError("foreign objects")
+                raise RefusedError("foreign objects")
             if not re.fullmatch(r"[\w.:-]*", key):
-                raise _RefusedError(f"the name {shown(key)}")
+                raise RefusedError(f"the name {shown(key)}")
     written = json.dumps(program)
     if "__enum__" in written:
-        raise _RefusedError("values of foreign types")
+        raise RefusedError("values of foreign types")
     return written.encode()
 
 
@@ -171,7 +176,7 @@ def _check_expression(text: str) -> None:
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError as error:
-        raise _RefusedError(f"the expression {shown(text)}") from error
+        raise RefusedError(f"the expression {shown(text)}") from error
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         plain = isinstance(node, (*NODES, ast.unaryop))
@@ -182,4 +187,4 @@ def _check_expression(text: str) -> None:
         elif isinstance(node, ast.Constant):
             plain = isinstance(node.value, bool | int | float) or re.fullmatch(r"\w+", str(node.value)) is not None
         if not plain:
-            raise _RefusedError(f"the expression {shown(text)}")
+            raise RefusedError(f"the expression {shown(text)}")

@@ -1,0 +1,1 @@
+"""What a file is, told without running anything in it."""

@@ -1,0 +1,317 @@
+"""What is in a pickle, told without running it: a machine that builds values and never calls anything.
+
+It follows the pickle's own small language (Python's `pickletools`). Where unpickling would import a name, it keeps the
+name; where it would call, it keeps what would be called and with what.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+LONGEST = 5_000_000  # steps of a pickle
+MOST = 1_000_000  # values that are looked at
+DEEPEST = 24
+STORAGE_TYPES = {
+    "FloatStorage": "float32",
+    "DoubleStorage": "float64",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+}
+
+
+class PickleError(ValueError):
+    """It is no pickle, or a damaged one."""
+
+
+@dataclass(frozen=True)
+class Global:
+    """A name that unpickling would import."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Made:
+    """What unpickling would make: an object of a class, or the result of a call.
+
+    Attributes:
+        maker: what would be called, mostly a Global.
+        arguments: with what.
+        called: whether it would be called, rather than made as an empty object.
+        state: what would then be set.
+        items: what would then be put into it.
+    """
+
+    maker: Any
+    arguments: Any = ()
+    called: bool = True
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of its maker."""
+        return self.maker.name if isinstance(self.maker, Global) else type(self.maker).__name__
+
+
+@dataclass(frozen=True)
+class TensorShape:
+    """A tensor in a file: its sizes and the type of its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Pickled:
+    """A pickle's value, the names that it would import, and those of them that it would call.
+
+    `framed` says that it stood in a file of torch.save, and not alone.
+    """
+
+    value: Any
+    names: tuple[str, ...]
+    called: frozenset[str]
+    framed: bool = False
+
+
+_MARK = object()
+
+
+def read_pickle(file: IO[bytes]) -> Pickled:
+    """The next pickle of a file.
+
+    Raises:
+        PickleError: there is none, or it is damaged or too long.
+    """
+    machine = _Machine()
+    try:
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+            if count > LONGEST:
+                raise PickleError("it is too long")
+            machine.step(opcode.name, argument)
+        value = machine.stack.pop()
+    except PickleError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError) as error:
+        raise PickleError(f"it is damaged ({type(error).__name__})") from error
+    return Pickled(value, tuple(dict.fromkeys(machine.names)), frozenset(machine.called))
+
+
+class _Machine:
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.names: list[str] = []
+        self.called: set[str] = set()
+        self._memo: dict[int, Any] = {}
+
+    def step(self, name: str, argument: Any) -> None:
+        """One operation."""
+        special = self._SPECIAL.get(name)
+        if special is not None:
+            special(self, argument)
+        elif name in _CONSTANTS:
+            self.stack.append(_CONSTANTS[name])
+        elif name in _EMPTY:
+            self.stack.append(_EMPTY[name]())
+        elif name in _TUPLES:
+            count = _TUPLES[name]
+            self.stack[len(self.stack) - count :] = [tuple(self.stack[len(self.stack) - count :])]
+        elif name.endswith("PUT"):
+            self._memo[int(argument)] = self.stack[-1]
+        elif name.endswith("GET"):
+            self.stack.append(self._memo[int(argument)])
+        elif name not in ("PROTO", "FRAME", "STOP", "NEXT_BUFFER", "READONLY_BUFFER"):
+            self.stack.append(argument)  # a number, a text or bytes
+
+    def _name(self, argument: str) -> None:
+        module, _, attribute = argument.partition(" ")
+        self._push_name(module, attribute)
+
+    def _push_name(self, module: object, attribute: object) -> None:
+        found = Global(f"{module}.{attribute}")
+        self.names.append(found.name)
+        self.stack.append(found)
+
+    def _stack_name(self, _: object) -> None:
+        attribute, module = self.stack.pop(), self.stack.pop()
+        self._push_name(module, attribute)
+
+    def _extension(self, argument: object) -> None:
+        self._push_name("copyreg extension", argument)
+
+    def _make(self, maker: Any, arguments: Any, *, called: bool) -> None:
+        if called and isinstance(maker, Global):
+            self.called.add(maker.name)
+        elif called:
+            self.called.add("the result of another call")
+        self.stack.append(_plain(Made(maker, arguments, called)))
+
+    def _reduce(self, _: object) -> None:
+        arguments, maker = self.stack.pop(), self.stack.pop()
+        self._make(maker, arguments, called=True)
+
+    def _new(self, _: object) -> None:
+        arguments, maker = self.stack.pop(), self.stack.pop()
+        self._make(maker, arguments, called=False)
+
+    def _new_with_names(self, _: object) -> None:
+        self.stack.pop()
+        self._new(None)
+
+    def _inst(self, argument: str) -> None:
+        arguments = tuple(self._popped())
+        self._name(argument)
+        self._make(self.stack.pop(), arguments, called=True)
+
+    def _obj(self, _: object) -> None:
+        maker, *arguments = self._popped()
+        self._make(maker, tuple(arguments), called=True)
+
+    def _build(self, _: object) -> None:
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Made):
+            self.stack[-1].state = state
+
+    def _persistent(self, _: object) -> None:
+        self.stack.append(Made(Global("persistent"), self.stack.pop(), called=False))
+
+    def _named_persistent(self, argument: object) -> None:
+        self.stack.append(Made(Global("persistent"), argument, called=False))
+
+    def _popped(self) -> list[Any]:
+        """All above the last mark."""
+        last = max(index for index, value in enumerate(self.stack) if value is _MARK)
+        found = self.stack[last + 1 :]
+        del self.stack[last:]
+        return found
+
+    def _pop(self, _: object) -> None:
+        self.stack.pop()
+
+    def _drop(self, _: object) -> None:
+        self._popped()
+
+    def _append(self, _: object) -> None:
+        self._extend([self.stack.pop()])
+
+    def _appends(self, _: object) -> None:
+        self._extend(self._popped())
+
+    def _extend(self, values: list[Any]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, list):
+            target.extend(values)
+        elif isinstance(target, Made):
+            target.items.update({len(target.items) + index: value for index, value in enumerate(values)})
+
+    def _set_item(self, _: object) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._update([key, value])
+
+    def _set_items(self, _: object) -> None:
+        self._update(self._popped())
+
+    def _update(self, pairs: list[Any]) -> None:
+        target = self.stack[-1]
+        items = target.items if isinstance(target, Made) else target
+        if isinstance(items, dict):
+            for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+                items[key if isinstance(key, str | int | float | bool | bytes | None) else repr(type(key))] = value
+
+    _SPECIAL: Mapping[str, Callable[[_Machine, Any], None]] = {
+        "GLOBAL": _name,
+        "STACK_GLOBAL": _stack_name,
+        "EXT1": _extension,
+        "EXT2": _extension,
+        "EXT4": _extension,
+        "REDUCE": _reduce,
+        "NEWOBJ": _new,
+        "NEWOBJ_EX": _new_with_names,
+        "INST": _inst,
+        "OBJ": _obj,
+        "BUILD": _build,
+        "BINPERSID": _persistent,
+        "PERSID": _named_persistent,
+        "APPEND": _append,
+        "APPENDS": _appends,
+        "ADDITEMS": _drop,
+        "SETITEM": _set_item,
+        "SETITEMS": _set_items,
+        "MARK": lambda self, _: self.stack.append(_MARK),
+        "POP": _pop,
+        "POP_MARK": _drop,
+        "DUP": lambda self, _: self.stack.append(self.stack[-1]),
+        "MEMOIZE": lambda self, _: self._memo.update({len(self._memo): self.stack[-1]}),
+        "TUPLE": lambda self, _: self.stack.append(tuple(self._popped())),
+        "LIST": lambda self, _: self.stack.append(list(self._popped())),
+        "FROZENSET": lambda self, _: self.stack.append(list(self._popped())),
+        "DICT": lambda self, _: self._dict(),
+    }
+
+    def _dict(self) -> None:
+        pairs = self._popped()
+        self.stack.append({})
+        self._update(pairs)
+
+
+_CONSTANTS: Mapping[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY: Mapping[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": list}
+_TUPLES: Mapping[str, int] = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+def _plain(made: Made) -> Any:
+    """Tensors by shape and type, and dictionaries as such."""
+    arguments = made.arguments if isinstance(made.arguments, tuple) else ()
+    match made.name:
+        case "collections.OrderedDict" | "collections.defaultdict" | "builtins.dict":
+            pairs = arguments[0] if arguments and isinstance(arguments[0], list) else []
+            return {pair[0]: pair[1] for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2}
+        case "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" if len(arguments) >= 3:
+            return _tensor(arguments[0], arguments[2]) or made
+        case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state" if arguments:
+            return arguments[0] if isinstance(arguments[0], TensorShape) else made
+    return made
+
+
+def _tensor(storage: Any, shape: Any) -> TensorShape | None:
+    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        return None
+    described = storage.arguments if isinstance(storage, Made) and isinstance(storage.arguments, tuple) else ()
+    kind = described[1] if len(described) > 1 and isinstance(described[1], Global) else None
+    dtype = "" if kind is None else kind.name.rpartition(".")[2]
+    return TensorShape(shape, STORAGE_TYPES.get(dtype, dtype or "unknown"))
+
+
+def tensors_of(value: Any, *, objects: bool = True) -> Iterator[tuple[tuple[str, ...], TensorShape]]:
+    """Every tensor in a pickle's value, with the keys that lead to it; `objects` are looked into as well."""
+    left = MOST
+
+    def walk(part: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], TensorShape]]:
+        nonlocal left
+        left -= 1
+        if left < 0 or len(path) > DEEPEST:
+            return
+        if isinstance(part, TensorShape):
+            yield path, part
+        elif isinstance(part, Made) and objects:
+            yield from walk(part.items, path)
+            if part.state is not None:
+                yield from walk(part.state, path)
+        elif isinstance(part, dict):
+            for key, inner in part.items():
+                yield from walk(inner, (*path, str(key)))
+        elif isinstance(part, list | tuple):
+            for index, inner in enumerate(part):
+                yield from walk(inner, (*path, str(index)))
+
+    yield from walk(value, ())

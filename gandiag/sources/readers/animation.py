@@ -1,0 +1,54 @@
+"""The frames of an animated GIF, PNG or WebP, or the pages of a TIFF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PIL import Image, ImageSequence
+from torch import Tensor
+
+from gandiag.core.errors import InputError, shown
+from gandiag.core.protocols import Source
+from gandiag.sources.decode import FORMATS, GREY, MOST_PIXELS, PNG, quiet_pillow, to_rgb_or_grey
+from gandiag.sources.formats import File, Reader, SourceOptions
+from gandiag.sources.frames import frames_source
+
+STARTS = (b"GIF87a", b"GIF89a", PNG, b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
+VIDEO_IS_LOSSY = "WebP"
+
+
+def _recognises(file: File) -> bool:
+    return file.head.startswith(STARTS) or (file.head[:4] == b"RIFF" and file.head[8:12] == b"WEBP")
+
+
+def _open(file: File, options: SourceOptions) -> Source:
+    title = shown(file.title)
+    try:
+        with quiet_pillow(), Image.open(file.path, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise InputError(f"{title} has {image.width} x {image.height} pixels, and the most are {MOST_PIXELS:,}")
+            if not getattr(image, "is_animated", False) and getattr(image, "n_frames", 1) < 2:
+                raise InputError(f"{title} is one image, and a score is of many; give the folder or archive of them")
+            lossy = VIDEO_IS_LOSSY if image.format == "WEBP" and b"VP8L" not in file.head else None
+            grey = image.format != "GIF" and image.mode in GREY
+            return frames_source(
+                _frames(image, grey),
+                file.title,
+                title=title,
+                path=file.origin,
+                in_order=options.by_name,
+                lossy=lossy,
+                find_grey=True,
+            )
+    except InputError:
+        raise
+    except Exception as error:  # Pillow raises anything on a damaged file
+        raise InputError(f"{title} is a damaged image ({type(error).__name__}: {error})".partition("\n")[0]) from error
+
+
+def _frames(image: Image.Image, grey: bool) -> Iterator[Tensor]:
+    for frame in ImageSequence.Iterator(image):
+        yield to_rgb_or_grey(frame, grey)
+
+
+READER = Reader("an image", _recognises, _open)

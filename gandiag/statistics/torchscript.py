@@ -1,0 +1,90 @@
+"""A TorchScript file, loaded without what its code could do to the machine.
+
+TorchScript is a language of its own, run by PyTorch's interpreter; its files never hold Python. But two of its
+operations reach files (`torch.save`, `torch.from_file`), and classes that come with PyTorch may do more. So no file
+whose code names them is loaded, and what is loaded is a new archive of the parts that were looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gandiag.core.errors import InputError, shown
+from gandiag.statistics.torch_archive import RefusedError, parts
+
+# Any use of the words is refused, since a name of TorchScript can be bound to another name first.
+FORBIDDEN = re.compile(rb"\b(save|from_file|load_tensor|c10d|symm_mem)\b|[.\"']\s*(?:\\\s*)?classes\b")
+OPERATIONS = re.compile(rb"\bops\s*\.\s*(\w+)")
+PLAIN_OPERATIONS = {b"aten", b"prim", b"prims", b"torchvision", b"quantized"}
+GETATTR = re.compile(rb"\bgetattr\b")
+PLAIN_GETATTR = re.compile(rb"getattr\([\w.()\s]*,\s*\"[^\"\\]*\"\s*\)")  # as PyTorch writes it: no name in disguise
+PICKLED = re.compile(rb"torch[.\n]classes|\nclasses")
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive, by the names of its parts."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def load_torchscript(path: Path, extra_file: str = "") -> tuple[Any, str]:
+    """The module on the CPU in evaluation mode, and the text of one of its extra files, empty where it has none.
+
+    Raises:
+        InputError: it is no TorchScript, is damaged, or its code could write or read files.
+    """
+    if not is_torchscript(path):
+        raise InputError(f"{shown(path)} is no TorchScript file; save the module with torch.jit.save")
+    try:
+        archive, extra = _plain(path, extra_file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch says that TorchScript is old
+            module = torch.jit.load(archive, map_location="cpu")  # type: ignore[no-untyped-call]
+            return module.eval(), extra
+    except RefusedError as error:
+        message = f"the TorchScript file {shown(path)} holds {error}, which is never loaded"
+        raise InputError(f"{message}; save it from tensors and arithmetic alone") from error
+    except Exception as error:  # another version of torch, or a damaged file, may fail in any way
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1][:200] if lines else type(error).__name__
+        raise InputError(f"cannot read the TorchScript file {shown(path)}: {reason}") from error
+
+
+def _plain(path: Path, extra_file: str) -> tuple[io.BytesIO, str]:
+    copy, extra = io.BytesIO(), ""
+    with zipfile.ZipFile(copy, "w") as plain:
+        for root, name, content in parts(path):
+            if extra_file and name == f"extra/{extra_file}":
+                extra = content.decode("utf-8", "replace")
+            if name.startswith("extra/") or name.endswith(".debug_pkl"):
+                continue
+            if name.startswith("code/"):
+                _check_code(content)
+            elif name.endswith(".pkl") and PICKLED.search(content):
+                raise RefusedError("objects of other than TorchScript's own classes")
+            plain.writestr(f"{root}/{name}", content)
+    copy.seek(0)
+    return copy, extra
+
+
+def _check_code(code: bytes) -> None:
+    """Raise where the code names what could reach beyond its tensors."""
+    found = FORBIDDEN.search(code)
+    if found is not None:
+        raise RefusedError(f"code with the word {shown(found[0].decode())}")
+    for operation in OPERATIONS.finditer(code):
+        if operation[1] not in PLAIN_OPERATIONS:
+            raise RefusedError(f"operations of {shown(operation[1].decode('utf-8', 'replace'))}")
+    for lookup in GETATTR.finditer(code):
+        if PLAIN_GETATTR.match(code, lookup.start()) is None:
+            raise RefusedError("code that looks up names in disguise")

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from foreign_networks import Dcgan, Discriminator, seeded
+from torch import nn
+
+from gandiag import inspect_file
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    network = seeded(Dcgan)
+    document = {
+        "epoch": 3,
+        "G": network.state_dict(),
+        "D": Discriminator().state_dict(),
+        "G_ema": {f"module.{name}": value for name, value in network.state_dict().items()},
+    }
+    torch.save(document, tmp_path / "trainer.pt")
+    return tmp_path / "trainer.pt"
+
+
+def test_a_trainers_checkpoint(gandiag_command, trainer):
+    finished = gandiag_command("inspect", trainer, "--json", "-")
+    document = json.loads(finished.out)
+    state = torch.load(trainer, weights_only=True)
+    expected = {
+        f"{place}.{name}": {"shape": list(value.shape), "dtype": str(value.dtype).removeprefix("torch.")}
+        for place in ("G", "D", "G_ema")
+        for name, value in state[place].items()
+    }
+    assert document["tensors"] == expected
+    assert document["parameters"] == sum(
+        value.numel() for place in ("G", "D", "G_ema") for value in state[place].values()
+    )
+    assert document["taken"] == "G_ema"
+    assert {group["name"]: group["seems"] for group in document["groups"]} == {
+        "G": "a generator",
+        "D": "no generator",
+        "G_ema": "averaged weights",
+    }
+    assert document["latent"] == [6, 1, 1]
+    assert document["values"]["epoch"] == 3
+    assert (document["imports"], document["runs"]) == ([], [])
+    text = gandiag_command("inspect", trainer).out
+    for word in (
+        "file of torch.save",
+        "G_ema: averaged weights, 7 tensors",
+        "would be taken",
+        "6x8x4x4",
+        "gandiag score",
+    ):
+        assert word in text
+
+
+def test_the_command_line_that_it_offers_scores_the_file(gandiag_command, trainer, tmp_path):
+    words = json.loads(gandiag_command("inspect", trainer, "--json", "-").out)["command"].split()
+    np.save(tmp_path / "real.npy", np.random.default_rng(0).integers(0, 256, (200, 1, 8, 8), dtype=np.uint8))
+    words = [
+        {"package.module:factory": "foreign_networks:Dcgan", "REF": tmp_path / "real.npy"}.get(w, w) for w in words
+    ]
+    more = ("--metric", "fid", "--extractor", "pixels", "-n", 100, "--latent", "6,1,1", "--json", "-")
+    finished = gandiag_command(*words[1:], "--image-range", "-1,1", *more)
+    result = json.loads(finished.out)
+    assert result["source"]["weights"] == "G_ema.module"
+    assert result["source"]["generator"]["latent"] == {"shape": [6, 1, 1], "distribution": "normal"}
+    assert not any("taken to be" in warning for warning in result["warnings"])
+
+
+def test_gandiags_own_checkpoint(save_ring):
+    found = inspect_file(save_ring())
+    assert found.format == "gandiag checkpoint"
+    assert (found.latent, found.image, found.taken) == ((4,), (2,), "generator")
+    assert found.values["dataset"] == "ring8"
+    assert found.command.startswith("gandiag score ")
+
+
+def test_every_kind_is_told_by_its_content(tmp_path):
+    network = seeded(Dcgan)
+    safetensors.torch.save_file(network.state_dict(), tmp_path / "a")
+    assert inspect_file(tmp_path / "a").format == "safetensors file"
+    np.save(tmp_path / "b.npy", np.zeros((4, 1, 8, 8), dtype=np.uint8))
+    array = inspect_file(tmp_path / "b.npy")
+    assert (array.tensors["array"].shape, array.tensors["array"].dtype) == ((4, 1, 8, 8), "uint8")
+    np.savez(tmp_path / "c.npz", mu=np.zeros(3), sigma=np.eye(3))
+    assert "statistics" in inspect_file(tmp_path / "c.npz").format
+    np.savez(tmp_path / "d.npz", objects=np.array([object()], dtype=object))
+    assert "never loaded" in " ".join(inspect_file(tmp_path / "d.npz").notes)
+    (tmp_path / "e").write_text(json.dumps({"weight_map": {"a": "x.safetensors"}}))
+    assert inspect_file(tmp_path / "e").format == "index of sharded safetensors"
+    torch.save(network.state_dict(), tmp_path / "f", _use_new_zipfile_serialization=False)
+    assert inspect_file(tmp_path / "f").parameters == sum(value.numel() for value in network.state_dict().values())
+    torch.export.save(torch.export.export(network, (torch.zeros(2, 6, 1, 1),)), tmp_path / "g.pt2")
+    assert inspect_file(tmp_path / "g.pt2").latent == (6, 1, 1)
+    (tmp_path / "h").write_bytes(b"\x00\x01nothing known")
+    assert inspect_file(tmp_path / "h").format.startswith("unknown")
+
+
+def test_a_pickled_network_names_what_it_would_run_and_runs_nothing(tmp_path):
+    torch.save(nn.Linear(2, 2), tmp_path / "whole.pt")
+    found = inspect_file(tmp_path / "whole.pt")
+    assert "torch.nn.modules.linear.Linear" in found.runs
+    assert "--unsafe-pickle" in found.command
+    (tmp_path / "p.pkl").write_bytes(b"cos\nsystem\n(S'exit 3'\ntR.")
+    assert inspect_file(tmp_path / "whole.pt").taken is None
+    (tmp_path / "p.pkl").write_bytes(pickle.dumps({"G_ema": 1}, protocol=4))
+    assert inspect_file(tmp_path / "p.pkl").runs == ()
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m.pt", "a\nb.pt", "<script>.pt", "=cmd.pt"])
+def test_hostile_names_are_shown_safely(name, gandiag_command, tmp_path):
+    torch.save({"\x1b]0;title\x07\nkey": torch.ones(2), "\u202ex": torch.ones(2)}, tmp_path / name)
+    finished = gandiag_command("inspect", tmp_path / name)
+    assert finished.code == 0
+    assert "\x1b" not in finished.out
+    assert "\u202e" not in finished.out
+    assert "title" in finished.out
+    assert all(line.isprintable() for line in finished.out.splitlines())
+    json.loads(gandiag_command("inspect", tmp_path / name, "--json", "-").out)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "cut", "flipped"])
+def test_what_cannot_be_told_is_refused_in_one_line(kind, refused, trainer, tmp_path):
+    path = tmp_path / "other.pt"
+    content = trainer.read_bytes()
+    if kind != "missing":
+        path.write_bytes({"empty": b"", "cut": content[:-100], "flipped": b"PK\x03\x04" + content[4:100]}[kind])
+    assert "other.pt" in refused("inspect", path)
+
+
+def test_inspection_loads_no_torch(trainer):
+    code = (
+        "import sys; from gandiag.sources.inspection.file import inspect_file; "
+        f"inspect_file({str(trainer)!r}); assert not {{'torch', 'scipy', 'PIL', 'rich'}} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
