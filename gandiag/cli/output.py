@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from gandiag.core.files import atomic_write
 from gandiag.core.protocols import Progress as Step
 from gandiag.core.protocols import ProgressCallback
 from gandiag.core.result import Result
-from gandiag.core.score import Score
+from gandiag.core.score import Score, decimals
 
 if TYPE_CHECKING:
     from gandiag.evaluation.planning import Plan
@@ -92,7 +91,7 @@ def duration(seconds: float) -> str:
 def headline(result: Result) -> str:
     """What was scored against what."""
     title = printable(str(result.source["name"]))
-    if result.source["weights"] == "generator_ema":
+    if result.source["weights"] == "generator_ema" or (result.source.get("generator") or {}).get("averaged"):
         title += " (averaged weights)"
     reference = result.reference["name"]
     return title if reference is None else f"{title} against {printable(str(reference))}"
@@ -121,7 +120,7 @@ def value_text(score: Score) -> str:
     """The value to the digits that its error bar allows, marked where it is undefined or unreliable."""
     if score.value is None:
         return "undefined"
-    text = f"{score.value:.{decimals(score)}f}"
+    text = f"{score.value:.{decimals(score.value or 0.0, score.stderr, score.ci95)}f}"
     return f"{text} ?" if score.status == "unreliable" else text
 
 
@@ -129,16 +128,8 @@ def interval_text(score: Score) -> str:
     """The interval, or why there is none."""
     if score.ci95 is None:
         return "" if score.value is None else "-"
-    places = decimals(score)
+    places = decimals(score.value or 0.0, score.stderr, score.ci95)
     return f"{score.ci95[0]:.{places}f} to {score.ci95[1]:.{places}f}"
-
-
-def decimals(score: Score) -> int:
-    """Places that show two digits of the standard error, or of a quarter of the interval, or four of the value."""
-    value = abs(score.value or 0.0)
-    low, high = score.ci95 or (0.0, 0.0)
-    scale = score.stderr or (high - low) / 4 or (0.0 if value == int(value) else value / 100)
-    return max(0, min(6, 1 - math.floor(math.log10(scale)))) if scale > 0 else 0
 
 
 def check_writable(path: Path) -> None:

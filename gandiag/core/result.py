@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from gandiag.core.files import atomic_write
 from gandiag.core.score import Score
 
 SCHEMA = "gandiag.result/1"
+# A list of numbers, which goes on one line; no line ends inside a text.
+NUMBERS = re.compile(r"\[\n\s*(?:[-+.eE\d]+,?\n\s*)+\]")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Result:
     def to_json(self) -> str:
         """The Result as one strict JSON document (never NaN or Infinity)."""
         document = {"schema": SCHEMA, **dataclasses.asdict(self)}
-        return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True) + "\n"
+        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True)
+        return NUMBERS.sub(lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON, whole or not at all.
@@ -73,7 +77,7 @@ class Result:
             if schema != SCHEMA:
                 raise ValueError(f"its schema is {shown(schema)}, not {SCHEMA!r}")
             scores = {name: _score(values) for name, values in document.pop("scores").items()}
-            return Result(scores=scores, warnings=tuple(document.pop("warnings", ())), **document)
+            return _checked(Result(scores=scores, warnings=tuple(document.pop("warnings", ())), **document))
         except InternalError as error:
             raise InputError(f"not a Result of gandiag: {error}") from error
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -98,7 +102,30 @@ class Result:
 
 def _score(values: dict[str, Any]) -> Score:
     interval = values.pop("ci95", None)
-    return Score(ci95=None if interval is None else (float(interval[0]), float(interval[1])), **values)
+    score = Score(ci95=None if interval is None else (float(interval[0]), float(interval[1])), **values)
+    numbers, counts = (score.value, score.stderr), (score.n_real, score.n_fake)
+    texts = (score.reason, score.error_method, score.extractor, score.fingerprint)
+    if (
+        not all(number is None or type(number) in (int, float) for number in numbers)
+        or not all(count is None or (type(count) is int and count >= 0) for count in counts)
+        or score.n_fake is None
+        or not all(text is None or isinstance(text, str) for text in texts)
+        or not (isinstance(score.params, dict) and isinstance(score.details, dict))
+        or (score.stderr is not None and score.stderr < 0)
+        or (score.ci95 is not None and score.ci95[0] > score.ci95[1])
+    ):
+        raise ValueError(f"a score cannot be {shown(values)}")
+    return score
+
+
+def _checked(result: Result) -> Result:
+    """The Result, if its parts are what they should be: a stranger may have written the file."""
+    for name in ("source", "reference", "protocol", "environment", "timing"):
+        if not isinstance(getattr(result, name), dict):
+            raise ValueError(f"its {name} is {shown(getattr(result, name))}, expected an object")
+    if not isinstance(result.created, str) or not all(isinstance(text, str) for text in result.warnings):
+        raise ValueError("its time or a warning is no text")
+    return result
 
 
 def _refuse_constant(name: str) -> None:

@@ -118,3 +118,10 @@ def undefined(
         params=params or {},
         details=details or {},
     )
+
+
+def decimals(value: float, stderr: float | None, interval: tuple[float, float] | None) -> int:
+    """Places to show: two digits of the standard error, or of a quarter of the interval, or four of the value."""
+    low, high = interval or (0.0, 0.0)
+    scale = stderr or (high - low) / 4 or (0.0 if value == int(value) else abs(value) / 100)
+    return max(0, min(6, 1 - math.floor(math.log10(scale)))) if scale > 0 else 0

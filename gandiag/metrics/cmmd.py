@@ -7,6 +7,8 @@ linear: the score is close to `1000 |m_r - m_f|^2 / sigma^2`, the distance of th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +19,7 @@ from gandiag.metrics._pair import feature_pair
 from gandiag.statistics.discrepancy_error import distance_error
 from gandiag.statistics.feature_bank import FeatureBank
 from gandiag.statistics.kernels import discrepancy, gaussian_kernel
+from gandiag.statistics.pairing import influence_pairing
 
 SIGMA = 10.0
 SCALE = 1000.0
@@ -60,7 +63,10 @@ def cmmd(
     )
     found = discrepancy(real=real_directions, fake=fake_directions, kernel=gaussian_kernel(sigma))
     value = scale * found.value
-    error = None
+    error, details = None, dict[str, Any](v_statistic=scale * found.biased)
+    if found.influence is not None:
+        of_real, of_fake = ((scale * side).cpu().numpy() for side in found.influence)
+        details |= influence_pairing(real=of_real, fake=of_fake, n_real=n_real, n_fake=n_fake)
     if found.variances is not None:
         first, second = (scale**2 * variance for variance in found.variances)
         error = distance_error(value, first, second, scale * found.biased - value)
@@ -74,7 +80,7 @@ def cmmd(
             n_real=n_real,
             n_fake=n_fake,
             params=params,
-            details={"v_statistic": scale * found.biased},
+            details=details,
         )
     }
 

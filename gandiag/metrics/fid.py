@@ -28,6 +28,7 @@ from gandiag.statistics.frechet import (
 )
 from gandiag.statistics.grouped_moments import GroupedMoments, grouped_moments
 from gandiag.statistics.intervals import distance_interval, student_factor
+from gandiag.statistics.pairing import influence_pairing
 
 SHOWN = 32  # worst and best samples in the details
 
@@ -80,6 +81,8 @@ def fid(
         real_moments, fake_moments = real_moments.biased(), fake_moments.biased()
     distance = frechet_distance_of_grouped(real=real_moments, fake=fake_moments)
     spread = _spread(real_moments, fake_moments)
+    group_count = min(side.group_count for side in _halvable(real_moments, fake_moments))
+    halves = _half_distances(real_moments, fake_moments, group_count)
     plain = measured(
         distance.distance,
         stderr=spread.variance**0.5,
@@ -95,12 +98,11 @@ def fid(
             "constant_dimensions": width - varying,
             "rank_deficient": distance.rank_deficient,
             **_extremes(spread.of_fake, shown),
+            **_pairing(spread, halves, n_real=n_real, n_fake=n_fake),
         },
     )
-    group_count = min(side.group_count for side in _halvable(real_moments, fake_moments))
     if group_count < 2:
         return {"fid": plain, "fid_infinity": unknown(f"{smallest} samples are too few to halve; 8 or more a side")}
-    halves = _half_distances(real_moments, fake_moments, group_count)
     infinite = 2 * distance.distance - float(halves.mean())
     # The mean of two complementary halves varies from split to split as the whole would if the distance were 0. Of
     # what varies in proportion to the distance, the influence function knows the rate.
@@ -118,18 +120,27 @@ def fid(
         n_fake=n_fake,
         unreliable=_too_few(varying, smallest // 2),
         params={**params, "splits": splits},
-        details={"half_fid": float(halves.mean()), "half_n": smallest // 2},
+        details={
+            "half_fid": float(halves.mean()),
+            "half_n": smallest // 2,
+            **_pairing(spread, halves * (1 + 1 / splits) ** 0.5, n_real=n_real, n_fake=n_fake),
+        },
     )
     return {"fid": plain, "fid_infinity": extrapolated}
 
 
 @dataclass(frozen=True)
 class _Spread:
-    """Variance of the distance to first order, how it was found, and the influence of the first fakes."""
+    """Variance of the distance to first order, how it was found, and the influence of the first samples of each side.
+
+    Where the real samples are not at hand, `of_real` is None and `rest` their share of the variance.
+    """
 
     variance: float
     method: str
     of_fake: Tensor
+    of_real: Tensor | None = None
+    rest: float = 0.0
 
 
 def _spread(real: GroupedMoments, fake: GroupedMoments) -> _Spread:
@@ -143,9 +154,17 @@ def _spread(real: GroupedMoments, fake: GroupedMoments) -> _Spread:
         return _Spread(variance, "influence; the reference, whose N is not known, taken as exact", of_fake)
     if len(real.rows) > 1:
         of_real = influence(real.rows, own=real.whole, other=fake.whole, optimal_map=to_fake)
-        return _Spread(variance + float(of_real.var()) / real.count, "influence", of_fake)
-    of_normal = normal_influence_variance(own=real.whole, other=fake.whole, optimal_map=to_fake)
-    return _Spread(variance + of_normal / real.count, "influence; that of the reference taken as normal", of_fake)
+        return _Spread(variance + float(of_real.var()) / real.count, "influence", of_fake, of_real)
+    rest = normal_influence_variance(own=real.whole, other=fake.whole, optimal_map=to_fake) / real.count
+    method = "influence; that of the reference taken as normal"
+    return _Spread(variance + rest, method, of_fake, rest=rest)
+
+
+def _pairing(spread: _Spread, halves: npt.NDArray[np.float64], *, n_real: int | None, n_fake: int) -> dict[str, Any]:
+    """What a comparison with another model's distance from the same real samples needs."""
+    of_real = None if spread.of_real is None else spread.of_real.cpu().numpy()
+    of_fake = spread.of_fake.cpu().numpy()
+    return influence_pairing(real=of_real, fake=of_fake, n_real=n_real, n_fake=n_fake, second=halves, rest=spread.rest)
 
 
 def _extremes(of_fake: Tensor, shown: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from gandiag.core.score import Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics.feature_bank import FeatureBank, logit_blocks, logit_shape
+from gandiag.statistics.pairing import influence_pairing
 from gandiag.statistics.posterior import entropy, joint_log_posterior
 
 ALIASES = ("is",)
@@ -62,11 +63,12 @@ def inception_score(
     if split_size is not None:
         split_of = _split_of(count, list(range(split_size, count, split_size)), shuffle)
     divergence = _divergences(fake, split_of, splits, classes)
-    scores, variances = [], []
+    scores, variances, influence = [], [], torch.zeros_like(divergence)
     for split in range(splits):
         part = divergence[split_of == split]
         score = math.exp(float(part.mean()))
         scores.append(score)
+        influence[split_of == split] = score * (part - part.mean()) * (count / (splits * len(part)))
         if len(part) > 1:
             variances.append(score**2 * float(part.var()) / len(part))
     known = len(variances) == splits
@@ -83,7 +85,12 @@ def inception_score(
             n_fake=count,
             unreliable=few if count // splits < classes else None,
             params=params,
-            details={"classes": classes, "split_std": float(np.std(scores)), "split_scores": scores},
+            details={
+                "classes": classes,
+                "split_std": float(np.std(scores)),
+                "split_scores": scores,
+                **(influence_pairing(fake=influence.numpy(), n_fake=count) if known else {}),
+            },
         )
     }
 

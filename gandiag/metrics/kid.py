@@ -20,6 +20,7 @@ from gandiag.metrics._pair import feature_pair
 from gandiag.statistics.discrepancy_error import distance_error
 from gandiag.statistics.feature_bank import FeatureBank
 from gandiag.statistics.kernels import discrepancy, polynomial_kernel
+from gandiag.statistics.pairing import influence_pairing
 
 ESTIMATORS = ("all", "subsets")
 SUBSETS = 100
@@ -82,6 +83,9 @@ def kid(
         None if found.variances is None else distance_error(found.value, *found.variances, found.biased - found.value)
     )
     details = _subset_details(found.subsets, subset_size, smallest)
+    if found.influence is not None:
+        of_real, of_fake = (side.cpu().numpy() for side in found.influence)
+        details |= influence_pairing(real=of_real, fake=of_fake, n_real=n_real, n_fake=n_fake)
     # The mean over subsets estimates the same distance from the same samples; its error is at least this.
     value = details["subset_mean"] if estimator == "subsets" else found.value
     moved = value - found.value

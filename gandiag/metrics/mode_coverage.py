@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from gandiag.metrics._metric import Metric
 from gandiag.statistics import histogram
 from gandiag.statistics.feature_bank import FeatureBank, features_of, logit_blocks, logit_shape
 from gandiag.statistics.intervals import share_interval
+from gandiag.statistics.pairing import influence_pairing
 from gandiag.statistics.posterior import joint_argmax
 
 ALIASES = ("modes",)
@@ -74,10 +76,9 @@ def mode_coverage(
     if (channels, classes) != (modes.channels, len(modes.frequencies)):
         expected = f"{modes.channels} channels of {len(modes.frequencies)} classes"
         raise InputError(f"logits of shape {(samples, channels, classes)} do not fit modes that are {expected}")
-    counts = torch.zeros(modes.count, dtype=torch.int64)
-    confidence, unsure = 0.0, 0
+    assigned, confidence, unsure = [], 0.0, 0
     for logits in logit_blocks(fake):
-        counts += torch.bincount(joint_argmax(logits), minlength=modes.count).cpu()
+        assigned.append(joint_argmax(logits).cpu())
         top = logits.double().softmax(dim=2).amax(dim=2)
         confidence += float(top.sum()) / channels
         unsure += int((top.amin(dim=1) < SURE).sum())
@@ -85,7 +86,8 @@ def mode_coverage(
         "mean_confidence": confidence / samples if samples else None,
         "low_confidence": unsure / samples if samples else None,
     }
-    return _scores(counts.numpy(), samples, modes, details)
+    found = torch.cat(assigned).numpy() if assigned else np.zeros(0, dtype=np.int64)
+    return _scores(found, modes, details)
 
 
 def _of_mixture(points: Tensor, modes: MixtureModes) -> dict[str, Score]:
@@ -100,13 +102,15 @@ def _of_mixture(points: Tensor, modes: MixtureModes) -> dict[str, Score]:
     # The probability of three standard deviations in the plane, at the same probability in other dimensions.
     limit = 9.0 if dimension == 2 else float(chi2.ppf(1 - math.exp(-4.5), dimension))
     good = distance <= limit * modes.deviation**2
-    counts = torch.bincount(nearest[good], minlength=modes.count).cpu().numpy()
-    scores = _scores(counts, len(points), modes, {"limit_in_deviations": math.sqrt(limit)})
-    scores["high_quality"] = _share(int(good.sum()), len(points), 1 - math.exp(-4.5))
+    assigned = torch.where(good, nearest, histogram.NOWHERE).cpu().numpy()
+    scores = _scores(assigned, modes, {"limit_in_deviations": math.sqrt(limit)})
+    scores["high_quality"] = _share(good.cpu().numpy(), 1 - math.exp(-4.5))
     return scores
 
 
-def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[str, Any]) -> dict[str, Score]:
+def _scores(assigned: histogram.Counts, modes: Modes, details: dict[str, Any]) -> dict[str, Score]:
+    """All but `high_quality`, from the mode that each sample is in; `NOWHERE` for those in none."""
+    samples, counts = len(assigned), histogram.mode_counts(assigned, modes.count)
     counted, reached, total = int(counts.sum()), int((counts > 0).sum()), modes.count
     params: dict[str, dict[str, Any]] = {
         "modes": {"total": total, "minimum_count": 1},
@@ -126,6 +130,7 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
         sparse = f"{counted} samples are fewer than {SPARSE} for each of {reached} modes, and more modes may be found"
 
     def count(name: str, at_least: int, shown: dict[str, Any]) -> Score:
+        critical = histogram.count_influence(assigned, counts, at_least)
         return measured(
             float((counts >= at_least).sum()),
             stderr=histogram.count_stderr(counts, at_least) if counted else 0.0,
@@ -136,7 +141,7 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             limits=(0.0, float(total)),
             unreliable=sparse,
             params=params[name],
-            details=shown,
+            details={**shown, **influence_pairing(fake=critical, n_fake=samples)},
         )
 
     missing = [modes.name(int(index)) for index in np.flatnonzero(counts == 0)]
@@ -155,6 +160,11 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
     real = histogram.divergence_from_uniform(probabilities)
     below, above = (end - population.divergence for end in population.ci95)
     effective = total * math.exp(-divergence)
+    influence = histogram.divergence_influence(assigned, counts)
+    halves = histogram.half_divergences(assigned, total)
+
+    def paired(scale: float) -> dict[str, Any]:
+        return influence_pairing(fake=scale * influence, n_fake=samples, second=scale * halves)
 
     def divergent(name: str, value: float, limits: tuple[float, float], unreliable: str | None) -> Score:
         return measured(
@@ -168,7 +178,7 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             interval=(value + below, value + above),
             unreliable=unreliable,
             params=params[name],
-            details={"floor": floor.mean, "floor_deviation": floor.deviation},
+            details={"floor": floor.mean, "floor_deviation": floor.deviation, **paired(1.0)},
         )
 
     return scores | {
@@ -184,15 +194,17 @@ def _scores(counts: histogram.Counts, samples: int, modes: Modes, details: dict[
             limits=(1.0, float(total)),
             interval=(effective * math.exp(-above), effective * math.exp(-below)),
             params=params["effective_modes"],
+            details=paired(effective),
         ),
     }
 
 
-def _share(good: int, samples: int, perfect: float) -> Score:
+def _share(good: npt.NDArray[np.bool_], perfect: float) -> Score:
     """Share of high-quality samples with the Wilson interval."""
+    samples = len(good)
     if samples == 0:
         return undefined("there are no samples", better="higher", n_real=None, n_fake=0)
-    share = good / samples
+    share = float(good.sum()) / samples
     low, high = share_interval(share, samples)
     return Score(
         value=share,
@@ -204,7 +216,7 @@ def _share(good: int, samples: int, perfect: float) -> Score:
         better="higher",
         n_real=None,
         n_fake=samples,
-        details={"perfect": perfect},
+        details={"perfect": perfect, **influence_pairing(fake=good, n_fake=samples)},
     )
 
 

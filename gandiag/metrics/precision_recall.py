@@ -23,6 +23,7 @@ from gandiag.statistics.feature_bank import FeatureBank
 from gandiag.statistics.half_sampling import random_halves
 from gandiag.statistics.intervals import share_interval
 from gandiag.statistics.neighbours import common_shift
+from gandiag.statistics.pairing import halves_pairing
 
 ALIASES = ("pr", "prdc")
 
@@ -108,7 +109,10 @@ def precision_recall(
             n_fake=n_fake,
             limits=(0.0, math.inf if name == "density" else 1.0),
             params=_params(name, k_precision, k_coverage, closed),
-            details={"halves": half_count},
+            details={
+                "halves": half_count,
+                **halves_pairing(value[1:].cpu().numpy()),
+            },
         )
         for name, value in values.items()
     }

@@ -18,6 +18,7 @@ from gandiag.metrics._pair import feature_pair
 from gandiag.statistics.feature_bank import FeatureBank
 from gandiag.statistics.half_sampling import random_halves
 from gandiag.statistics.neighbours import blocks, centred_pair, neighbour_lists, squared_distances
+from gandiag.statistics.pairing import halves_pairing
 
 K = 3
 HALVES = 20
@@ -85,6 +86,7 @@ def realism(
                 "worst": _shown(order[:SHOWN], values),
                 "best": _shown(order.flip(0)[:SHOWN], values),
                 "halves": half_count,
+                **halves_pairing(medians),
             },
         )
     }

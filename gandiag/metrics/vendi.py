@@ -16,6 +16,7 @@ from torch import Tensor
 from gandiag.core.score import Score, measured, undefined
 from gandiag.metrics._metric import Metric
 from gandiag.statistics.feature_bank import FeatureBank, features_of
+from gandiag.statistics.pairing import influence_pairing
 
 
 def vendi(
@@ -72,7 +73,11 @@ def vendi(
             limits=limits,
             unreliable=few if count <= width else None,
             params=params,
-            details={"dimension": width, "largest_share": float(eigenvalues.max())},
+            details={
+                "dimension": width,
+                "largest_share": float(eigenvalues.max()),
+                **influence_pairing(fake=(value * influence).cpu().numpy(), n_fake=count),
+            },
         )
     }
 

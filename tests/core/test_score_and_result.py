@@ -125,3 +125,12 @@ def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path, name):
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot read"):
         Result.load(tmp_path / name)
+
+
+def test_lists_of_numbers_are_on_one_line_and_texts_are_left_alone():
+    details = {"counts": [1, -2.5, 3e-09], "names": ["[ 1,  2 ]"], "none": [], "mixed": [1, None]}
+    made = result(scores={"fid": score(details=details)})
+    text = made.to_json()
+    assert '"counts": [1, -2.5, 3e-09]' in text
+    assert '"[ 1,  2 ]"' in text
+    assert Result.from_json(text) == made

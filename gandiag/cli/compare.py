@@ -1,0 +1,167 @@
+"""`gandiag compare`: several models in one table, with the differences that are beyond doubt."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gandiag.cli.options import (
+    cache_options,
+    data_options,
+    debug_option,
+    device_option,
+    extractor_options,
+    generator_options,
+    precision_option,
+    seed_option,
+)
+
+if TYPE_CHECKING:
+    from gandiag.comparison.table import Comparison
+    from gandiag.core.generator_options import GeneratorOptions
+    from gandiag.core.protocols import Precision
+
+
+@click.command("compare")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAMES",
+    help="As for score. Of saved Results: which scores to compare. Default: all that there are.",
+)
+@click.option("--baseline", metavar="SOURCE", help="Hold the others against this one: one of SOURCES, or one more.")
+@click.option("--best-by", metavar="SCORE", help="Name the best source by this score. Default for sweeps: fid.")
+@click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
+@click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split.")
+@click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples of each. Default: the reference's protocol.")
+@seed_option
+@click.option("--like", metavar="TOOL", help="Follow a tool: torch-fidelity, pytorch-fid, clean-fid, torchmetrics, ...")
+@generator_options
+@extractor_options
+@device_option
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: what suits the extractor.")
+@precision_option
+@data_options
+@cache_options
+@click.option("--csv", "csv_path", metavar="FILE", help="Write a tidy CSV there: one row a source and score.")
+@click.option("--html", "html_path", metavar="FILE", help="Write a report there: one page that needs no network.")
+@click.option(
+    "--pictures/--no-pictures",
+    default=None,
+    help="Samples in the report. Default: unless all sources are saved Results.",
+)
+@click.option("--markdown", "markdown_path", metavar="FILE", help="Write the table there, for a pull request.")
+@click.option("--json", "json_path", metavar="FILE", help="Write all of it there; - for stdout, and nothing else.")
+@debug_option
+def compare_command(
+    sources: tuple[str, ...],
+    metrics: tuple[str, ...],
+    baseline: str | None,
+    best_by: str | None,
+    against: str | None,
+    held_out: str | None,
+    samples: int | None,
+    seed: int,
+    like: str | None,
+    extractor: str | None,
+    weights: Path | None,
+    preprocessing: str | None,
+    compiled: bool,
+    device: str,
+    batch_size: int | None,
+    precision: Precision,
+    data_root: Path | None,
+    download: bool,
+    cache: Path | None,
+    no_cache: bool,
+    csv_path: str | None,
+    html_path: str | None,
+    pictures: bool | None,
+    markdown_path: str | None,
+    json_path: str | None,
+    generator: GeneratorOptions,
+) -> int:
+    """Compare SOURCES: what score takes, saved Results (.json), and folders or globs of a run's checkpoints.
+
+    All get the same noise and labels, so that differences are known better than the numbers themselves. A source that
+    fails is named, and the command ends with the code 2 when the others are done.
+
+    \b
+    gandiag compare a.pt b.pt c.pt --against stacked-mnist --html report.html
+    gandiag compare results/*.json --csv table.csv --markdown table.md
+    gandiag compare new.pt --baseline old.pt --metric fid,pr
+    gandiag compare "runs/first/*.pt" --best-by fid
+    """  # noqa: D301 - click reads the \b
+    from gandiag.cli.comparison_output import check_outputs, print_comparison, write_comparison
+    from gandiag.cli.output import progress_bar
+    from gandiag.comparison.compare import compare
+    from gandiag.comparison.given import Given, expand
+    from gandiag.comparison.pictures import pictures_of
+
+    check_outputs(csv_path, html_path, markdown_path, json_path)
+    given: list[Given] = expand(sources)
+
+    def run(own_device: str) -> Comparison:
+        with progress_bar() as progress:
+            return compare(
+                given,
+                list(metrics) or None,
+                baseline=baseline,
+                best_by=best_by,
+                against=against,
+                held_out=held_out,
+                samples=samples,
+                seed=seed,
+                like=like,
+                extractor=extractor,
+                weights=weights,
+                preprocessing=preprocessing,
+                compiled=compiled,
+                device=own_device,
+                batch_size=batch_size,
+                precision=precision,
+                data_root=data_root,
+                download=download,
+                cache=not no_cache if cache is None else cache,
+                progress=progress,
+                generator=generator,
+            )
+
+    first = True
+    if all(each.result is not None for each in given):
+        comparison = run(device)
+    else:
+        from gandiag.evaluation.environment import processes
+
+        with processes(device) as (own_device, first):
+            comparison = run(own_device)
+    if first:
+        print_comparison(comparison, json_path)
+        wanted = any(each.result is None for each in given) if pictures is None else pictures
+        write_comparison(
+            comparison,
+            csv_path,
+            html_path,
+            markdown_path,
+            json_path,
+            partial(
+                pictures_of,
+                comparison,
+                against=against,
+                seed=seed,
+                device=device,
+                precision=precision,
+                data_root=data_root,
+                download=download,
+                generator=generator,
+            )
+            if wanted
+            else None,
+        )
+    return 2 if comparison.failures else 0
