@@ -1,0 +1,1 @@
+"""Reports: one HTML file from Results or from a run log, which opens anywhere and loads nothing."""
