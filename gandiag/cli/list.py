@@ -10,14 +10,15 @@ import click
 from gandiag.cli.options import debug_option
 from gandiag.core.registry import Registry
 
-KINDS = ("metrics", "extractors", "datasets", "generators", "recipes", "faults")
+TRAINING = ("recipes", "faults", "techniques", "losses", "penalties")
+KINDS = ("metrics", "extractors", "datasets", "generators", "detectors", "sinks", *TRAINING)
 
 
 @click.command("list")
 @click.argument("kind", required=False, type=click.Choice(KINDS))
 @debug_option
 def list_command(kind: str | None) -> None:
-    """List metrics, extractors, datasets, generators, recipes or faults, each with a line on what it is."""
+    """List what there is of a KIND, or of all kinds, each with a line on what it is."""
     for each in KINDS if kind is None else (kind,):
         rows = list(_rows(each))
         if kind is None:
@@ -34,18 +35,22 @@ def _rows(kind: str) -> Iterable[tuple[str, str]]:
     from gandiag.datasets import DATASETS
     from gandiag.extractors import EXTRACTORS
     from gandiag.metrics import METRICS
+    from gandiag.monitor.detectors import DETECTORS
+    from gandiag.monitor.sinks import SINKS
     from gandiag.sources import GENERATORS
 
-    if kind in ("recipes", "faults"):
+    if kind in TRAINING:
         for name in TRAINERS.names():
-            trainer = TRAINERS.load(name)
-            yield from sorted((trainer.recipes() if kind == "recipes" else trainer.faults()).items())
+            # A trainer of another package may have nothing but recipes and faults.
+            yield from sorted(getattr(TRAINERS.load(name), kind, dict)().items())
         return
     registries: dict[str, Registry[Any]] = {
         "metrics": METRICS,
         "extractors": EXTRACTORS,
         "datasets": DATASETS,
         "generators": GENERATORS,
+        "detectors": DETECTORS,
+        "sinks": SINKS,
     }
     for entry in registries[kind].entries():
         aliases = f" (also {', '.join(entry.aliases)})" if entry.aliases else ""

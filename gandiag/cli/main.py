@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -11,9 +12,15 @@ from typing import NoReturn
 import click
 
 from gandiag._version import __version__
+from gandiag.cli.compare import compare_command
+from gandiag.cli.diagnose import diagnose_command
 from gandiag.cli.doctor import doctor_command
+from gandiag.cli.gate import gate_command
+from gandiag.cli.inspect import inspect_command
 from gandiag.cli.list import list_command
+from gandiag.cli.live import live_command
 from gandiag.cli.options import debug_option
+from gandiag.cli.sample import sample_command
 from gandiag.cli.score import score_command
 from gandiag.cli.stats import stats_command
 from gandiag.cli.study import study_command
@@ -30,13 +37,19 @@ INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
 def cli() -> None:
     """Is this GAN any good? Scores of trained generators, with error bars and the protocol that they follow.
 
-    Exit codes: 0 fine; 1 doctor found a fault; 2 bad usage or bad input; 3 a fault of gandiag's own; 130 stopped by
-    Ctrl-C.
+    Exit codes: 0 fine; 1 a gate failed, an alert at --fail-on, or doctor found a fault; 2 bad usage or bad input; 3 a
+    fault of gandiag's own; 4 a gate is inconclusive; 130 stopped by Ctrl-C.
     """
 
 
 cli.add_command(score_command)
+cli.add_command(compare_command)
+cli.add_command(gate_command)
+cli.add_command(diagnose_command)
+cli.add_command(live_command)
 cli.add_command(train_command)
+cli.add_command(sample_command)
+cli.add_command(inspect_command)
 cli.add_command(stats_command)
 cli.add_command(study_command)
 cli.add_command(list_command)
@@ -47,6 +60,9 @@ cli.add_command(weights_command)
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command line and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is shown by its code
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(words, prog_name="gandiag", standalone_mode=False)
         sys.stdout.flush()

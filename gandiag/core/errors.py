@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gandiag.core.alert import Alert
 
 
 class GandiagError(Exception):
@@ -32,8 +36,28 @@ class MissingDataError(InputError):
     """Data or weights that are not on this machine; the message says how to get them."""
 
 
+class MissingExtraError(UsageError):
+    """An optional package that is not installed; the message names the extra that brings it."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(f"{what} needs {package}, which is not installed; get it by: pip install 'gandiag[{extra}]'")
+
+
 class TrainingError(GandiagError):
     """A training run that cannot go on, such as one with a non-finite loss."""
+
+
+class TrainingAlert(GandiagError):
+    """An alert that the user asked to be stopped by; `alert` is it."""
+
+    exit_code = 1
+
+    def __init__(self, alert: Alert) -> None:
+        self.alert = alert
+        super().__init__(f"{alert.kind} at step {alert.step}: {alert.message}")
+
+    def __reduce__(self) -> tuple[type[TrainingAlert], tuple[Alert]]:
+        return type(self), (self.alert,)
 
 
 class InternalError(GandiagError):

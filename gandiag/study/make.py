@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
-from torch import Tensor
 
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.files import atomic_write
@@ -19,6 +14,7 @@ from gandiag.core.protocols import Source
 from gandiag.evaluation.describe import describe_reference, describe_source
 from gandiag.evaluation.environment import resolve_device
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
+from gandiag.sources.png import encode_png
 from gandiag.study.page import study_page
 from gandiag.study.questions import CATCH, REAL, Key, Question, Trial, choose_trials, scrambled, study_id
 
@@ -116,22 +112,12 @@ def _images(roles: dict[str, Source], trials: Sequence[Trial], seed: int) -> dic
         if len(source.info.shape) != 3:
             raise InputError(f"a study shows images, and {shown(source.info.name)} has points {source.info.shape}")
         pixels = source.read(0, count)
-        found |= {(role, index): _png(pixels[index]) for index in range(count) if (role, index) in wanted}
+        found |= {(role, index): encode_png(pixels[index]) for index in range(count) if (role, index) in wanted}
     model = next(iter(roles.values()))
     scrambles = sorted(index for name, index in wanted if name == CATCH)
     if scrambles:
         pixels = model.read(0, min(max(scrambles) + 1, model.info.size or max(scrambles) + 1))
         for index in scrambles:
             image = pixels[index % len(pixels)].cpu().numpy()
-            found[CATCH, index] = _png(scrambled(image, seed, index))
+            found[CATCH, index] = encode_png(scrambled(image, seed, index))
     return found
-
-
-def _png(pixels: Tensor | np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
-    array = np.asarray(pixels.cpu() if isinstance(pixels, Tensor) else pixels)
-    if array.shape[0] not in (1, 3):
-        raise InputError(f"a study shows grey or colour images, not ones of {array.shape[0]} channels")
-    image = Image.fromarray(array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()

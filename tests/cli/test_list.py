@@ -12,6 +12,9 @@ import pytest
         ("generators", {"mlp", "dcgan"}),
         ("recipes", {"vanilla", "dcgan"}),
         ("faults", {"many_generator_steps"}),
+        ("techniques", {"packing", "unrolling"}),
+        ("losses", {"hinge", "wasserstein"}),
+        ("penalties", {"r1", "gradient_penalty"}),
     ],
 )
 def test_every_name_has_a_line_on_what_it_is(gandiag_command, kind, names):

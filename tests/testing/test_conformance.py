@@ -12,9 +12,10 @@ from gandiag.core.protocols import DatasetOptions, ExtractorOptions, ImageSpec, 
 from gandiag.datasets import DATASETS, load_dataset
 from gandiag.extractors import EXTRACTORS
 from gandiag.metrics import METRICS
+from gandiag.monitor.detectors import DETECTORS
 from gandiag.sources.arrays import tensor_source
 from gandiag.sources.generator import generator_source
-from gandiag.testing import check_dataset, check_extractor, check_metric, check_source
+from gandiag.testing import check_dataset, check_detector, check_extractor, check_metric, check_source
 
 NEEDS_DATA = {"cifar10", "cifar100", "fashion-mnist", "kmnist"}
 
@@ -31,6 +32,11 @@ def test_extractor(name):
     except MissingDataError as error:
         pytest.skip(str(error))
     check_extractor(EXTRACTORS.load(name), load_dataset("stacked-mnist").read(0, 8))
+
+
+@pytest.mark.parametrize("name", DETECTORS.names())
+def test_detector(name):
+    check_detector(DETECTORS.load(name))
 
 
 @pytest.mark.parametrize("name", DATASETS.names())

@@ -1,0 +1,1 @@
+"""Reading a training loop from outside: hooks on its optimizers and networks."""

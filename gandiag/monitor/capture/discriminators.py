@@ -1,0 +1,301 @@
+"""Calls of a discriminator: what was judged, real or fake, and in whose phase of the game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from gandiag.monitor.buffer import Buffers
+from gandiag.monitor.capture.outputs import Fakes, Layouts
+from gandiag.monitor.capture.players import Player
+from gandiag.monitor.capture.scores import Raw, Unreadable, judgement, selected, tensors_in
+from gandiag.monitor.measure.diversity import Collector
+
+MOST_CALLS = 64  # kept between two steps
+RAW = 1024  # outputs and derivatives that tell the loss
+SURE = 50  # own steps after which it is clear that a discriminator cannot be read
+Phase = Literal["generator", "discriminator"]
+Label = Literal["real", "fake", "mixed", "unknown"]
+
+
+@dataclass
+class Call:
+    """One call of a discriminator, until the next step of a player.
+
+    Attributes:
+        label: of the samples; `mixed` holds fakes at `fakes`, real samples elsewhere.
+        raw: what judges, or None at a step that is not measured.
+        judged: the samples that were put in.
+        arguments: all that was put in, positional and by name.
+        through: whether the loss can reach a generator through the samples.
+        fakes: the rows of the fakes in a mixed call.
+        slopes: derivatives of the loss by each tensor of `raw`, as they arrive.
+        versions: of the tensors, to know whether they were changed in place.
+        last: some output, for a check that it is finite.
+    """
+
+    label: Label
+    raw: Raw | None
+    judged: Tensor
+    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    through: bool
+    fakes: slice
+    slopes: list[Tensor | None] = field(default_factory=list)
+    versions: tuple[int, ...] = ()
+    last: Tensor | None = None
+
+    @property
+    def rows(self) -> dict[str, slice | Tensor]:
+        """The rows of `real` and `fake` samples."""
+        everything = slice(None)
+        if self.label == "mixed":
+            start, stop, _ = self.fakes.indices(len(self.judged))
+            rest = slice(stop, None) if start == 0 else slice(0, start)
+            return {"real": rest, "fake": self.fakes}
+        return {self.label: everything} if self.label != "unknown" else {}
+
+    def unchanged(self) -> bool:
+        """Whether nothing was changed in place since the call."""
+        return self.raw is not None and self.versions == tuple(map(_version, (*self.raw.tensors, self.judged)))
+
+
+@dataclass
+class Seen:
+    """How a discriminator's own phases looked."""
+
+    phases: int = 0
+    real: int = 0
+    fake: int = 0
+    both: int = 0
+
+
+class Judge:
+    """Reads one discriminator.
+
+    Args:
+        player: the discriminator.
+        fakes: what the generators made.
+        buffers: where numbers go.
+        score: picks the scores from an output, or None.
+
+    Attributes:
+        calls: since the last step.
+        fired: how many calls there were at all.
+        unreadable: why the scores cannot be read, once known.
+        blind: why nothing can be read, once known.
+    """
+
+    def __init__(
+        self, player: Player, fakes: Fakes, buffers: Buffers, score: Callable[[Any], Tensor] | None = None
+    ) -> None:
+        self.player = player
+        self.calls: list[Call] = []
+        self.fired = 0
+        self.unreadable: str | None = None
+        self.blind: str | None = None
+        self.seen = Seen()
+        self.layouts = Layouts()
+        self.collector: Collector | None = None  # where samples go while they are wanted
+        self.probable = False  # its scores are probabilities, as far as is known
+        self.keeps = False  # whether `last` is wanted
+        self.last: dict[str, Call] = {}  # the last call with real samples and the last one with fakes
+        self._fakes, self._buffers, self._score = fakes, buffers, score
+        self._position = 0  # of the samples among the tensors that are put in
+
+    def take(self, step: int, tracked: bool, arguments: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        """Note a call whose output trains."""
+        found = tensors_in(output)
+        trains = [tensor for tensor in found if tensor.requires_grad]
+        if not trains:
+            return
+        self.fired += 1
+        if len(self.calls) >= MOST_CALLS:
+            del self.calls[0]
+        inputs = tensors_in([*arguments, *named.values()])
+        if not inputs or any(map(_transformed, inputs)) or not all(map(len, inputs)):
+            return
+        if not tracked or self.blind is not None:
+            judged = inputs[min(self._position, len(inputs) - 1)]
+            self.calls.append(Call("unknown", None, judged, ((), {}), False, slice(0), last=trains[0].detach()))
+            return
+        label, judged, fakes = self._label(step, inputs)
+        through = judged.requires_grad and not judged.is_leaf
+        raw = self._raw(output, judged)
+        kept = Raw(tuple(tensor.detach() for tensor in raw.tensors), raw.how, raw.samples)
+        versions = tuple(map(_version, (*kept.tensors, judged)))
+        again = (_detached(arguments), _detached(named)) if self.keeps else ((), {})
+        call = Call(label, kept, judged.detach(), again, through, fakes, [], versions, trains[0].detach())
+        # Penalties differentiate at inputs that they made leaves of; those derivatives are not the loss's.
+        if raw.how == "scores" and not (judged.requires_grad and judged.is_leaf) and (label != "unknown" or through):
+            call.slopes = [None] * len(raw.tensors)
+            for place, tensor in enumerate(raw.tensors):
+                if tensor.requires_grad:
+                    tensor.register_hook(partial(_keep, call.slopes, place))  # type: ignore[no-untyped-call]
+        self.calls.append(call)
+
+    def look_back(self, generated: int) -> None:
+        """Give up where its own steps so far showed nothing to read.
+
+        Args:
+            generated: calls of generators so far.
+        """
+        seen = self.seen
+        if self.blind is not None or seen.both:
+            return
+        if self.player.steps >= SURE and not self.fired:
+            self.blind = "its forward hook never ran; was another copy of it watched, or was it compiled before?"
+        elif seen.phases >= SURE and seen.real and not seen.fake and generated:
+            self.blind = "none of its inputs is an output of the generator; they were augmented or copied before"
+        elif seen.phases >= SURE and seen.fake and not seen.real:
+            self.blind = "all its inputs but the fakes require a gradient, as those of a penalty do"
+        elif seen.phases >= SURE:
+            self.blind = "its inputs cannot be told apart"
+
+    def _raw(self, output: Any, judged: Tensor) -> Raw:
+        if self.unreadable is None:
+            try:
+                return judgement(output, judged) if self._score is None else selected(self._score(output), judged)
+            except Unreadable as error:
+                self.unreadable = str(error)
+        return Raw((), "scores", len(judged))
+
+    def _label(self, step: int, inputs: list[Tensor]) -> tuple[Label, Tensor, slice]:
+        for place, tensor in enumerate(inputs):
+            if self._fakes.made(tensor):
+                self._position = place
+                return "fake", tensor, slice(None)
+        judged = inputs[min(self._position, len(inputs) - 1)]
+        comparable = [fake for fake in self._fakes.contents() if self.layouts.comparable(judged, fake)]
+        # Elsewhere than on a CPU the answer comes later, for the shape and no one fake: the latest is asked about.
+        for fake in comparable if judged.device.type == "cpu" else comparable[:1]:
+            place_of = self._place(step, judged, fake)
+            if place_of in ("first channels", "last channels"):
+                return "fake", judged, slice(None)
+            if place_of is not None:
+                if len(fake) == len(judged):
+                    return "fake", judged, slice(None)
+                first = place_of == "first samples"
+                return "mixed", judged, slice(0, len(fake)) if first else slice(len(judged) - len(fake), len(judged))
+        return ("unknown" if judged.requires_grad else "real"), judged, slice(0)
+
+    def _place(self, step: int, whole: Tensor, fake: Tensor) -> str | None:
+        """Where fakes stand in an input, as far as it is known without waiting for the device."""
+        key = f"{self.player.key} {len(self.calls)} {tuple(whole.shape)} {tuple(fake.shape)} {whole.requires_grad}"
+        flags = self.layouts.compare(whole, fake)
+        if flags.device.type == "cpu":
+            self.layouts.learn(key, flags.tolist())
+        else:
+            self._buffers.put("layout", key, step, flags)
+        return self.layouts.known.get(key)
+
+    def resolve(self, step: int, phase: Phase, *, learning: bool, scale: Tensor | None) -> None:
+        """Measure the calls since the last step, now that it is known whose step comes.
+
+        Args:
+            step: of the run.
+            phase: the player that steps.
+            learning: whether the loss is to be told from its derivatives.
+            scale: of a gradient scaler.
+        """
+        calls, self.calls = self.calls, []
+        if not calls:
+            return
+        if calls[-1].raw is None:
+            last = calls[-1].last
+            if last is not None:
+                self._buffers.put("finite", self.player.key, step, last.sum(dtype=torch.float32))
+            return
+        whole = [call for call in calls if call.unchanged()]
+        if phase == "discriminator":
+            self._own_phase(step, whole, learning, scale)
+        else:
+            self._slopes(step, "generator", whole, learning, scale)
+
+    def _own_phase(self, step: int, calls: list[Call], learning: bool, scale: Tensor | None) -> None:
+        sides: dict[str, list[Tensor]] = {"real": [], "fake": []}
+        peaks: list[Tensor] = []
+        labels = {"real": False, "fake": False}
+        for call in calls:
+            labels.update(dict.fromkeys(call.rows, True))
+            if call.raw is None or not call.raw.tensors or not call.rows:
+                continue
+            scores = call.raw.per_sample(call.judged)
+            for side, rows in call.rows.items():
+                sides[side].append(scores[rows])
+                if self.keeps:
+                    self.last[side] = call
+            peaks.extend(tensor.abs().max().float() for tensor in call.raw.tensors if tensor.numel() > len(scores))
+        self.seen.phases += 1
+        self.seen.real += labels["real"]
+        self.seen.fake += labels["fake"]
+        if not all(labels.values()):
+            return
+        self.seen.both += 1
+        if self.collector is not None:
+            for call in calls:
+                for side, rows in call.rows.items():
+                    self.collector.add(side, call.judged[rows])
+        if not (sides["real"] and sides["fake"]):
+            return
+        real, fake = (values[0] if len(values) == 1 else torch.cat(values) for values in sides.values())
+        self._buffers.put("scores", self.player.key, step, real, fake, *([torch.stack(peaks).max()] if peaks else []))
+        for side in ("real", "fake"):
+            self._slopes(step, side, calls, learning, scale)
+
+    def _slopes(self, step: int, side: str, calls: list[Call], learning: bool, scale: Tensor | None) -> None:
+        """The sum of the derivatives of the loss over the samples of a side, and of their magnitudes.
+
+        Where scores may be probabilities also that of the derivatives by their logits.
+        """
+        totals, learnt = [], False
+        for call in calls:
+            if side == "generator":
+                rows = call.rows.get("fake", slice(None)) if call.through else None
+            else:
+                rows = call.rows.get(side)
+            if rows is None or call.raw is None:
+                continue
+            for tensor, slope in zip(call.raw.tensors, call.slopes, strict=False):
+                if slope is None:
+                    continue
+                part = slope.reshape(call.raw.samples, -1)[rows].float()
+                sums = [part.sum(), part.abs().sum()]
+                scores = tensor.reshape(call.raw.samples, -1)[rows].float()
+                if side == "generator" and (learning or self.probable):
+                    sums.append((part * scores * (1 - scores)).abs().sum())
+                totals.append(torch.stack(sums))
+                if learning and not learnt:
+                    outputs, slopes = scores.reshape(-1)[:RAW], part.reshape(-1)[:RAW]
+                    self._buffers.put(f"loss {side}", self.player.key, step, outputs, slopes)
+                    learnt = True
+        if totals:
+            total = totals[0] if len(totals) == 1 else torch.stack(totals).sum(dim=0)
+            self._buffers.put(f"slope {side}", self.player.key, step, total if scale is None else total / scale)
+
+
+def _keep(slopes: list[Tensor | None], place: int, gradient: Tensor) -> None:
+    """A hook on an output: derivatives of several backward passes add up."""
+    before = slopes[place]
+    slopes[place] = gradient.detach() if before is None else before + gradient.detach()
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach()
+    if type(value) in (list, tuple):
+        return type(value)(_detached(each) for each in value)
+    return {name: _detached(each) for name, each in value.items()} if type(value) is dict else value
+
+
+def _transformed(tensor: Tensor) -> bool:
+    """Whether it is a stand-in for numbers under `torch.func`, such as a penalty's gradient by `torch.func.grad`."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else int(tensor._version)

@@ -1,0 +1,86 @@
+"""Samples still vary, but part of what the generator once made is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._samples import percentile
+from gandiag.monitor.detectors._seen import Seen
+from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Limits of `mode_dropping`; all are relative to the run's own past, since absolute ones misfire."""
+
+    coverage_left: float = threshold(
+        0.3, "coverage over its own best, below which modes are lost", unit="ratio", source=PILOT
+    )
+    least_coverage: float = threshold(
+        0.2, "best coverage (arXiv:2002.09797) below which the rule says nothing", unit="share", source=PILOT
+    )
+    vendi_left: float = threshold(
+        0.5, "Vendi ratio over its 90th percentile, below which modes are lost", unit="ratio", source=PILOT
+    )
+    release: float = threshold(0.7, "share of its best above which the episode ends", unit="ratio")
+    window: int = steps(300, "over which medians are taken")
+    memory: int = steps(5000, "over which the 90th percentile of the Vendi ratio is taken")
+    settled: int = steps(500, "after the start, before which the Vendi ratio does not count")
+    hold: int = steps(300, "how long it must stay below")
+    warm_up: int = steps(1500, "silence after the start", source=PILOT)
+
+
+ADVICE = (
+    "Check first: did the data, the labels or the augmentation change at that step? Does the discriminator still"
+    " see all classes?",
+    "Try: packing of 2 to 4 samples (PacGAN, arXiv:1712.04086), or a larger batch (BigGAN, arXiv:1809.11096).",
+    "Try: R1 against a forgetful discriminator (arXiv:1801.04406), or a mode-seeking loss for conditional generators"
+    " (MSGAN, arXiv:1903.05628).",
+    "Go back to a checkpoint from before the drop.",
+)
+
+
+def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
+    """Coverage is a small part of its own best."""
+    now = seen.median("coverage", t.window)
+    best = seen.peak("coverage", now, t.window)
+    if now is None or best is None or best <= t.least_coverage:
+        return BETWEEN
+    if now >= t.coverage_left * best:
+        return NOTHING if now >= t.release * best else BETWEEN
+    message = (
+        f"coverage fell to {number(now)} (median of {t.window} steps) from a best of {number(best)}, below"
+        f" {number(t.coverage_left)} of it for {t.hold} steps: the generator lost modes that it had"
+    )
+    return found("warning", message, _evidence(seen, best), ADVICE)
+
+
+def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
+    """The effective number of different samples halved."""
+    now = seen.median("vendi_ratio", t.window)
+    past = seen.values("vendi_ratio", min(t.memory, max(1, seen.age - t.settled)), least=10)
+    if now is None or seen.age < t.warm_up or not past:
+        return BETWEEN
+    best = min(1.0, percentile(past, 0.9))
+    if now >= t.vendi_left * best:
+        return NOTHING if now >= t.release * best else BETWEEN
+    message = (
+        f"the Vendi score of the samples fell to {number(now)} of the data's (median of {t.window} steps) from"
+        f" {number(best)}, below {number(t.vendi_left)} of it for {t.hold} steps: the generator lost modes that it had"
+    )
+    return found("warning", message, _evidence(seen, best), ADVICE)
+
+
+def _evidence(seen: Seen, best: float) -> dict[str, float | None]:
+    names = ("coverage", "vendi_ratio", "variance_ratio")
+    return {**{name: seen.last(name) for name in names}, "best": best}
+
+
+DETECTOR = Rules(
+    kind="mode_dropping",
+    thresholds=Thresholds,
+    needs=(frozenset({"coverage"}), frozenset({"vendi_ratio"})),
+    reads=frozenset({"variance_ratio"}),
+    rules=(Rule(judge_coverage, hold=lambda t: t.hold), Rule(judge_vendi, hold=lambda t: t.hold)),
+)

@@ -1,0 +1,1 @@
+"""Runs that other tools logged, as records of gandiag's signals."""

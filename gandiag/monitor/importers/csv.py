@@ -1,0 +1,165 @@
+"""Tables of text: a header row, a column of steps, one column a signal; commas, semicolons, tabs, bars or spaces."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from gandiag.core.errors import InputError, shown
+from gandiag.monitor.importers.series import Series
+
+DELIMITERS = ",;\t|"
+STEPS = (
+    "step",
+    "global_step",
+    "trainer/global_step",
+    "steps",
+    "iteration",
+    "iterations",
+    "iter",
+    "it",
+    "n_iter",
+    "batch",
+)
+EPOCHS = ("epoch", "epochs")
+TIMES = ("time", "wall time", "wall_time", "timestamp", "_timestamp", "elapsed", "elapsed_time", "relative time")
+RANGES = ("__MIN", "__MAX")  # what an export of Weights & Biases adds to each column
+NOT_MEASURED = frozenset({"", "none", "null", "na", "n/a", "-"})
+RESUMPTIONS = 3  # times that a column of steps may go back
+LONGEST_LINE = 1 << 20
+MOST_BYTES = 256 << 20
+
+
+def read_csv(path: str | os.PathLike[str]) -> tuple[list[Series], str]:
+    """The columns of numbers of a table, and a line on what was taken for the step.
+
+    Raises:
+        InputError: it cannot be read, has no header, no numbers or rows of unequal length.
+    """
+    path = Path(path)
+    try:
+        header, rows = _table(path)
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path)}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{shown(path)} is no table: it is not UTF-8") from error
+    except csv.Error as error:
+        raise InputError(f"{shown(path)} is no table: {error}") from error
+    columns = {name: column for name, column in _numbers(header, rows).items() if not name.endswith(RANGES)}
+    step, talk = _steps(columns, len(rows))
+    time = next((name for name in columns if name.strip().lower() in TIMES), None)
+    times = columns[time] if time else None
+    series = []
+    for name, column in columns.items():
+        if name in (time, step) or name.strip().lower() in STEPS + EPOCHS:
+            continue
+        one = Series(name)
+        for row, value in enumerate(column):
+            at = row + 1 if step is None else columns[step][row]
+            if value is None or at is None:
+                continue
+            now = times[row] if times else None
+            one.add(int(at), value, now if now is not None and math.isfinite(now) else None)
+        if len(one.times) != len(one.steps):
+            one.times = []
+        if one.steps:
+            series.append(one)
+    if not series:
+        raise InputError(f"{shown(path)} has no columns of numbers beside its steps; expected losses or other signals")
+    return series, talk
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{shown(path)} is larger than the {MOST_BYTES:,} bytes that are read of a table")
+    if not path.is_file():
+        raise InputError(f"{shown(path)} is no regular file; expected a table")
+    lines = _lines(path)
+    first = next(lines, "")
+    if "\0" in first or not first.strip():
+        raise InputError(f"{shown(path)} is no table: its first line is no header row")
+    delimiter = max(DELIMITERS, key=first.count)
+    table = _cells(itertools.chain([first], lines), delimiter if delimiter in first else None)
+    header = [name.strip() for name in next(table)]
+    if header[0].startswith("#"):
+        header = header[1:] if header[0] == "#" else [header[0][1:].strip(), *header[1:]]
+    if any(_number(name, delimiter) is not None for name in header if name):
+        raise InputError(f"{shown(path)} has no header row: its first line has numbers; name the columns there")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise InputError(f"{shown(path)} has two columns called {shown(twice)}; rename one")
+    rows = [row for row in table if any(cell.strip() for cell in row) and [cell.strip() for cell in row] != header]
+    if rows and len(rows[-1]) < len(header):
+        rows.pop()  # a kill cut it short
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise InputError(f"{shown(path)}, row {number}: {len(row)} cells, and {len(header)} in the header row")
+    if delimiter == ";":
+        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+    return header, rows
+
+
+def _cells(lines: Iterable[str], delimiter: str | None) -> Iterator[list[str]]:
+    if delimiter is None:
+        return (line.split() for line in lines)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        encoding = "utf-8-sig"
+        while line := file.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise InputError(f"{shown(path)} is no table: a line is longer than {LONGEST_LINE:,} bytes")
+            yield line.decode(encoding)
+            encoding = "utf-8"
+
+
+def _numbers(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[float | None]]:
+    """The columns that hold numbers alone."""
+    columns: dict[str, list[float | None]] = {}
+    for place, name in enumerate(header):
+        column: list[float | None] = []
+        for row in rows:
+            cell = row[place].strip()
+            if cell.lower() in NOT_MEASURED:
+                column.append(None)
+                continue
+            number = _number(cell)
+            if number is None:
+                break
+            column.append(number)
+        else:
+            columns[name or f"column {place + 1}"] = column
+    return columns
+
+
+def _number(cell: str, delimiter: str = "") -> float | None:
+    if not re.fullmatch(r"\s*[+-]?(\d[\d_]*\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|nan|inf(inity)?)\s*", cell, re.I):
+        return None
+    return float(cell)
+
+
+def _steps(columns: dict[str, list[float | None]], rows: int) -> tuple[str | None, str]:
+    """The column of steps, by its name and its values."""
+    low = {name.strip().lower(): name for name in columns}
+    for name in STEPS:
+        if name in low and _counts(columns[low[name]]):
+            return low[name], f"steps from the column {shown(low[name])}"
+    for name in EPOCHS:
+        if name in low and _counts(columns[low[name]]) and len(set(columns[low[name]])) == rows:
+            talk = f"steps from the column {shown(low[name])}: rules count updates, and see little in so few"
+            return low[name], f"{talk}; log a column of steps"
+    return None, "no column of steps: rows are counted"
+
+
+def _counts(column: Sequence[float | None]) -> bool:
+    known = [value for value in column if value is not None]
+    whole = all(math.isfinite(value) and 0 <= value < 1 << 53 and value == int(value) for value in known)
+    backwards = sum(later < earlier for earlier, later in itertools.pairwise(known))
+    return bool(known) and whole and backwards <= RESUMPTIONS and len(known) >= len(column) / 2
