@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import gandiag
 
 FOLDER = Path(__file__).parent.parent / "examples" / "checkpoints"
 HEALTHY = FOLDER / "dcgan-stacked-mnist.pt"
 COLLAPSED = FOLDER / "dcgan-stacked-mnist-collapsed.pt"
+ROUNDED = FOLDER / "dcgan-stacked-mnist-6bit.pt"
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +25,7 @@ def small():
     return [gandiag.score(path, metrics, samples=2600) for path in (HEALTHY, COLLAPSED)]
 
 
-@pytest.mark.parametrize("path", [HEALTHY, COLLAPSED])
+@pytest.mark.parametrize("path", [HEALTHY, COLLAPSED, ROUNDED])
 def test_each_is_small_and_says_how_it_was_made(path):
     assert path.stat().st_size <= 2_000_000
     checkpoint = gandiag.load_checkpoint(path)
@@ -40,6 +45,23 @@ def test_the_mode_counts_tell_health_from_collapse(small):
     healthy, collapsed = small
     assert healthy["modes"].value > 800  # a perfect generator reaches 929 with so few samples
     assert collapsed["modes"].value < 100
+
+
+def test_the_rounded_one_is_what_its_example_script_makes(tmp_path):
+    script = Path(__file__).parent.parent / "examples" / "compress_a_checkpoint.py"
+    out = tmp_path / "again.pt"
+    subprocess.run([sys.executable, str(script), str(HEALTHY), str(out), "6"], check=True)
+    made, shipped = (gandiag.load_checkpoint(path).generator for path in (out, ROUNDED))
+    assert all(torch.equal(made[name], value) for name, value in shipped.items())
+
+
+def test_near_models_are_told_apart_by_pairing_at_half_the_width_or_less():
+    table = gandiag.compare([HEALTHY, ROUNDED], ["fid", "pr"], baseline=HEALTHY, samples=1000)
+    for name in ("fid", "precision", "recall", "coverage"):
+        healthy, rounded = table.rows_of(name)
+        unpaired = math.hypot(healthy.stderr, rounded.stderr)
+        assert rounded.to_baseline.method == "paired"
+        assert rounded.to_baseline.stderr <= 0.5 * unpaired, name
 
 
 @pytest.mark.slow

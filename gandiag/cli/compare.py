@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +19,17 @@ from gandiag.cli.options import (
     precision_option,
     seed_option,
 )
+from gandiag.core.errors import InputError, UsageError, printable, shown
 
 if TYPE_CHECKING:
+    from gandiag.comparison.given import Given
     from gandiag.comparison.table import Comparison
     from gandiag.core.generator_options import GeneratorOptions
     from gandiag.core.protocols import Precision
 
 
 @click.command("compare")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
     "-m",
     "--metric",
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     help="As for score. Of saved Results: which scores to compare. Default: all that there are.",
 )
 @click.option("--baseline", metavar="SOURCE", help="Hold the others against this one: one of SOURCES, or one more.")
+@click.option(
+    "--history", type=click.Path(path_type=Path), metavar="HISTORY", help="All releases recorded there, in order."
+)
 @click.option("--best-by", metavar="SCORE", help="Name the best source by this score. Default for sweeps: fid.")
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
 @click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split.")
@@ -63,6 +69,7 @@ def compare_command(
     sources: tuple[str, ...],
     metrics: tuple[str, ...],
     baseline: str | None,
+    history: Path | None,
     best_by: str | None,
     against: str | None,
     held_out: str | None,
@@ -97,15 +104,18 @@ def compare_command(
     gandiag compare results/*.json --csv table.csv --markdown table.md
     gandiag compare new.pt --baseline old.pt --metric fid,pr
     gandiag compare "runs/first/*.pt" --best-by fid
+    gandiag compare --history releases new.json --html trend.html
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.comparison_output import check_outputs, print_comparison, write_comparison
     from gandiag.cli.output import progress_bar
     from gandiag.comparison.compare import compare
-    from gandiag.comparison.given import Given, expand
+    from gandiag.comparison.given import expand
     from gandiag.comparison.pictures import pictures_of
 
     check_outputs(csv_path, html_path, markdown_path, json_path)
-    given: list[Given] = expand(sources)
+    if not sources and history is None:
+        raise UsageError("there is nothing to compare; name sources, or a --history")
+    given: list[Given] = [*(_releases(history) if history is not None else []), *(expand(sources) if sources else [])]
 
     def run(own_device: str) -> Comparison:
         with progress_bar() as progress:
@@ -165,3 +175,21 @@ def compare_command(
             else None,
         )
     return 2 if comparison.failures else 0
+
+
+def _releases(history: Path) -> list[Given]:
+    """The Results of a history, numbered from the oldest on; a damaged record is named and left out."""
+    from gandiag.comparison.given import Given
+    from gandiag.gates.history import read_history
+
+    records = read_history(history, lambda text: click.echo(f"warning: {printable(text)}", err=True))
+    if not records:
+        raise InputError(f"the history {shown(history)} holds no record that can be read")
+    return [
+        Given(
+            replace(record.result, source={**record.result.source, "name": record.name, "step": number}),
+            run=str(history),
+            unit="release",
+        )
+        for number, record in enumerate(records, start=1)
+    ]

@@ -150,7 +150,7 @@ def tabulate(
         UnknownNameError: `best_by` is no score of any.
     """
     entries = [
-        Entry(name, result, step_of(each, result), each.run)
+        Entry(name, result, step_of(each, result), each.run, each.unit)
         for name, each, result in zip(names_of(given, results), given, results, strict=True)
     ]
     scores = _names(results)

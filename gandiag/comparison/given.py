@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gandiag.comparison.table import Unit
 from gandiag.core.errors import InputError, UsageError, printable, shown
 from gandiag.core.result import Result
 from gandiag.statistics.pairing import read_pairing
@@ -28,11 +29,13 @@ class Given:
         what: a Result, or whatever `gandiag.score` takes.
         path: of the file it was named by, if by any.
         run: the folder or glob that it was found by, whose checkpoints may be a sweep.
+        unit: what the sweep goes by: training steps, or releases of a history.
     """
 
     what: Any
     path: str | None = None
     run: str | None = None
+    unit: Unit = "step"
 
     @property
     def result(self) -> Result | None:

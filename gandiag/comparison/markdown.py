@@ -43,11 +43,13 @@ def headlines(comparison: Comparison, names: dict[str, str]) -> list[str]:
     for sweep in comparison.sweeps:
         if sweep.best is not None:
             step = sweep.steps[sweep.sources.index(sweep.best)]
-            what = f"best checkpoint by {sweep.best_by}: step {step:,} ({names[sweep.best]})"
+            kind = "checkpoint" if sweep.unit == "step" else "release"
+            what = f"best {kind} by {sweep.best_by}: {sweep.unit} {step:,} ({names[sweep.best]})"
             found.append(what + _tied(sweep.tied, names))
         for fall in sweep.falls:
             found.append(
-                f"{fall.score} fell at step {fall.step:,}: {difference_text(fall.versus)} from step {fall.best_step:,}"
+                f"{fall.score} fell at {sweep.unit} {fall.step:,}: {difference_text(fall.versus)} "
+                f"from {sweep.unit} {fall.best_step:,}"
             )
     return found
 

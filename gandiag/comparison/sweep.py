@@ -53,6 +53,7 @@ def _sweep(run: str, members: Sequence[int], entries: Sequence[Entry], ranking: 
         best=best,
         tied=tied,
         falls=tuple(fall for fall in falls if fall is not None),
+        unit=entries[members[0]].unit,
     )
 
 

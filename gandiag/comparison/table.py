@@ -19,6 +19,7 @@ SCHEMA = "gandiag.comparison/1"
 
 RowStatus = Literal["ok", "unreliable", "undefined", "not comparable", "missing"]
 Verdict = Literal["better", "worse", "higher", "lower", "cannot be told apart", "no error bar"]
+Unit = Literal["step", "release"]  # what a sweep goes by
 APART = frozenset({"better", "worse", "higher", "lower"})  # verdicts of sources that differ
 
 
@@ -89,12 +90,14 @@ class Entry:
         result: its scores; its `source` says what it is.
         step: training step, where it is known.
         run: the folder or glob that it was found by.
+        unit: what `step` counts.
     """
 
     name: str
     result: Result
     step: int | None = None
     run: str | None = None
+    unit: Unit = "step"
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ class Sweep:
         best: name of the best checkpoint; None where none has that score.
         tied: others that cannot be told apart from it.
         falls: the first fall of each score of coverage that fell.
+        unit: what the steps count.
     """
 
     run: str
@@ -137,6 +141,7 @@ class Sweep:
     best: str | None
     tied: tuple[str, ...] = ()
     falls: tuple[Fall, ...] = ()
+    unit: Unit = "step"
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def write_comparison_report(
         ("samples", "Samples", _samples(gallery)),
         ("modes", "Modes", _modes(comparison, gallery)),
         ("intervals", "Intervals", _intervals(comparison)),
-        ("steps", "Over training", _steps(comparison)),
+        ("steps", "Over steps and releases", _steps(comparison)),
         ("differences", "Differences", _differences(comparison)),
         ("map", "Precision, recall and features", _maps(comparison, gallery)),
         ("matter", "Samples that matter", _matter(gallery)),
@@ -265,7 +265,7 @@ def _sweep(comparison: Comparison, sweep: Sweep) -> Markup:
         marks = [Mark(fall.step, f"{name} fell", "critical") for fall in sweep.falls if fall.score == name]
         if sweep.best is not None:
             marks.append(Mark(sweep.steps[sweep.sources.index(sweep.best)], f"best by {sweep.best_by}", "good"))
-        chart = curves([line], f"{name} over steps", marks=marks)
+        chart = curves([line], f"{name} over {sweep.unit}s", marks=marks, x_label=sweep.unit)
         figures.append(render("figure.html", title=name, says="", chart=chart, legend=Markup("")))
     return render("sweep.html", sweep=sweep, figures=figures)
 

@@ -87,3 +87,24 @@ def test_bad_input_is_one_line(refused, saved, tmp_path):
     (tmp_path / "bad.json").write_text("{")
     assert "bad.json" in refused("compare", saved[0], tmp_path / "bad.json")
     refused("compare")
+
+
+def test_a_history_is_a_sweep_of_releases(gandiag_command, refused, saved, tmp_path):
+    from gandiag.core.result import Result
+    from gandiag.gates.history import record_run
+
+    assert "no history" in refused("compare", "--history", tmp_path / "none")
+    history = tmp_path / "releases"
+    for path in saved:
+        record_run(history, Result.load(path))
+    (history / "broken.json").write_text("{")
+    page, out = tmp_path / "trend.html", tmp_path / "trend.json"
+    finished = gandiag_command("compare", "--history", history, "--html", page, "--json", out)
+    assert finished.code == 0, finished.err
+    assert "broken.json" in finished.err
+    (sweep,) = Comparison.load(out).sweeps
+    assert (sweep.unit, sweep.steps) == ("release", (1, 2))
+    assert "fid over releases" in page.read_text()
+    more = gandiag_command("compare", saved[0], "--history", history)
+    assert more.code == 0, more.err
+    assert "nothing to compare" in refused("compare")
