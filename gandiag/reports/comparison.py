@@ -23,6 +23,7 @@ from gandiag.reports.names import shortened
 from gandiag.reports.numbers import interval_text, value_text
 from gandiag.reports.page import Section, render, write_page
 
+COLUMNS = 5  # sources up to which each has a column of the table; more have a row each
 BARS = 60  # modes up to which each has its bar; more are drawn by their rank
 
 
@@ -106,7 +107,7 @@ def _warnings(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _table(comparison: Comparison) -> Markup:
-    cells = {(row.source, row.score): _cell(row, comparison.baseline) for row in comparison.rows}
+    cells = {(row.source, row.score): _cell(row) for row in comparison.rows}
     better = {
         name: next((row.better for row in comparison.rows_of(name) if row.better is not None), None)
         for name in comparison.scores
@@ -120,6 +121,7 @@ def _table(comparison: Comparison) -> Markup:
         "scores.html",
         comparison=comparison,
         cells=cells,
+        columns=COLUMNS,
         notes=sorted(notes),
         better=better,
         steps=any(entry.step is not None for entry in comparison.entries),
@@ -127,14 +129,14 @@ def _table(comparison: Comparison) -> Markup:
     )
 
 
-def _cell(row: Row, baseline: str | None) -> Cell:
+def _cell(row: Row) -> Cell:
     notes = [*([row.reason] if row.reason else []), *row.differs]
     tag: str = "" if row.status in ("ok", "missing", "undefined") else row.status
     kind = "warn" if row.status not in ("ok", "missing") else ""
     if row.status == "ok" and row.rank == 1:
         kind = "good"
     if row.to_baseline is not None and row.to_baseline.verdict == "worse":
-        kind, tag = "bad", f"worse than {baseline}"
+        kind, tag = "bad", "worse"
     value = "" if row.status == "missing" else value_text(row.value, row.stderr, row.ci95)
     return Cell(value, interval_text(row.value, row.stderr, row.ci95), row.value, kind, tag, "; ".join(notes))
 

@@ -113,7 +113,9 @@ def test_a_model_can_be_hidden_in_all_charts(tmp_path):
 
 def test_sorting_by_a_score(tmp_path):
     path = tmp_path / "report.html"
-    write_comparison_report(compare([result(str(place), fid) for place, fid in enumerate((9.0, 100.0, 11.0))]), path)
+    write_comparison_report(
+        compare([result(str(place), fid) for place, fid in enumerate((9.0, 100.0, 11.0, 7.0, 8.0, 12.0))]), path
+    )
     with open_page(path) as page:
         page.click("#table thead th:nth-child(2) button")
 
@@ -121,6 +123,15 @@ def test_sorting_by_a_score(tmp_path):
             "cells => cells.map(cell => +cell.dataset.value)"
         )
         assert values == sorted(values)
+
+
+@pytest.mark.parametrize("count", [3, 10])
+def test_no_column_is_cut_off_on_paper(tmp_path, count):
+    path = tmp_path / "report.html"
+    write_comparison_report(compare([result(f"a-rather-long-name-{place}") for place in range(count)]), path)
+    with open_page(path, width=700) as page:
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 700
 
 
 def test_without_scripts_the_words_are_the_same(tmp_path):
