@@ -166,8 +166,8 @@ def _networks(configuration: Configuration, shape: tuple[int, ...]) -> tuple[nn.
     ]
     width = configuration.hidden
     if configuration.networks == "dcgan":
-        generator = kinds[0].build(latent_dim=configuration.latent, shape=shape, width=width)
-        discriminator = kinds[1].build(shape=shape, width=width, norm="batch")
+        generator = kinds[0].build(latent_dim=configuration.latent, channels=shape[0], width=width)
+        discriminator = kinds[1].build(channels=shape[0], width=width, norm="batch")
     else:
         wide = [width, width, width] if len(shape) == 1 else [width, 2 * width]
         generator = kinds[0].build(latent_dim=configuration.latent, shape=shape, hidden=wide, norm=configuration.norm)

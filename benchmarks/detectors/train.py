@@ -6,7 +6,6 @@ import argparse
 import gzip
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -33,7 +32,7 @@ def one(configuration: Configuration, seed: int, folder: Path) -> str:
     with tempfile.TemporaryDirectory() as place:
         history, seconds = train(configuration, seed, Path(place), data)
         header = json.loads((Path(place) / "run.jsonl").read_text().partition("\n")[0])
-        parameters = header["players"]["generator"]["parameters"]
+        parameters = header["players"]["generator"]
         plain = as_plain(history)
         truth = {
             "configuration": configuration.name,
@@ -49,8 +48,8 @@ def one(configuration: Configuration, seed: int, folder: Path) -> str:
         }
         name = f"{configuration.name}-{seed}"
         log = folder / f"{name}.jsonl.gz"
-        with (Path(place) / "run.jsonl").open("rb") as plain_log, gzip.open(f"{log}.part", "wb", mtime=0) as packed:
-            shutil.copyfileobj(plain_log, packed)
+        # Without a time inside, the same run packs to the same bytes.
+        Path(f"{log}.part").write_bytes(gzip.compress((Path(place) / "run.jsonl").read_bytes(), mtime=0))
         Path(f"{log}.part").replace(log)
         part = folder / f"{name}.json.part"
         part.write_text(json.dumps(truth, allow_nan=False))
@@ -83,7 +82,9 @@ def main() -> None:
         futures = {pool.submit(one, *each, options.out): each for each in wanted}
         try:
             for number, done in enumerate(as_completed(futures), start=1):
-                print(f"[{number}/{len(wanted)} {time.perf_counter() - begun:.0f} s] {done.result()}", flush=True)
+                failure = done.exception()
+                said = done.result() if failure is None else f"{futures[done][0].name}: {failure!r}"
+                print(f"[{number}/{len(wanted)} {time.perf_counter() - begun:.0f} s] {said}", flush=True)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise SystemExit(130) from None
