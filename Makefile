@@ -25,11 +25,12 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.installed  ## Score the healthy example checkpoint
 	$(BIN)/gandiag score examples/checkpoints/dcgan-stacked-mnist.pt --metric fid,is,pr,modes
 
-test: $(VENV)/.installed-dev  ## Run the default tests
-	$(BIN)/python -m pytest -m "not slow"
+# One thread for each of the tests' processes: more would only wait for one another.
+test: $(VENV)/.installed-dev  ## Run the default tests, on all cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(VENV)/.installed-dev  ## Run the slow tests too
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 matrix:  ## Run the default tests under each of PYTHONS in turn, with the newest SciPy that each can have
 	@for python in $(PYTHONS); do \
