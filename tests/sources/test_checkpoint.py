@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,18 @@ def test_everything_survives_the_round_trip(saved, tiny):
     assert loaded.metadata == {"seed": 0, "list": [1, "a", None, 2.5]}
     assert (loaded.path, loaded.sha256) == (str(path), file_sha256(path))
     assert [file.name for file in path.parent.glob("*c.pt*")] == ["c.pt"]
+
+
+def test_a_generator_of_images_says_its_input_in_place_of_a_latent(saved, tiny):
+    path = saved(latent=None, input=ImageSpec((3, 2, 2), (0.0, 1.0)))
+    loaded = load_checkpoint(path)
+    assert loaded.latent is None
+    assert loaded.input == ImageSpec((3, 2, 2), (0.0, 1.0))
+    assert load_checkpoint(saved()).input is None
+    with pytest.raises(InputError, match="noise or images, not both"):
+        saved(latent=Latent(4), input=ImageSpec((3, 2, 2), (0.0, 1.0)))
+    with pytest.raises(InputError, match="latent"):
+        saved(latent=None)
 
 
 def test_averaged_weights_are_preferred(saved, tiny):
@@ -216,7 +229,7 @@ def test_weights_of_other_shapes_name_the_keys(saved, tiny):
         {"generator": {"a": 1.0}},
         {"generator": {"a": torch.tensor(float("nan"))}},
     ],
-    ids=str,
+    ids=lambda changes: re.sub(r" at 0x[0-9a-f]+", "", str(changes)),  # the same for each process
 )
 def test_what_could_not_be_loaded_again_is_not_saved(saved, tmp_path, changes):
     with pytest.raises(InputError):
