@@ -90,6 +90,7 @@ def generator_options(command: Command) -> Command:
         ("--label-format", {"type": click.Choice(LABEL_FORMATS), "help": "How labels are given to it."}),
         ("--image-shape", {"type": Numbers(int, "3,32,32"), "metavar": "C,H,W", "help": "Shape of flat outputs."}),
         ("--image-range", {"type": limits, "metavar": "LOW,HIGH", "help": "Values of black and white."}),
+        ("--input-range", {"type": limits, "metavar": "LOW,HIGH", "help": "The same of the images that it takes."}),
         ("--unsafe-pickle", {"is_flag": True, "help": "Run the code in a pickle, as StyleGAN's need. Trust it first."}),
     ]
     wrapped = cast(Command, with_generator)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 )
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
 @click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split.")
+@click.option("--inputs", metavar="REF", help="Images that an image-to-image model is fed in place of noise.")
+@click.option("--targets", metavar="REF", help="The image that is wanted for each input: for psnr and ssim.")
+@click.option("--cycle", metavar="MODEL", help="The model that leads back to the inputs: for cycle_error.")
 @click.option(
     "-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the reference's protocol."
 )
@@ -57,6 +60,9 @@ def score_command(
     metrics: tuple[str, ...],
     against: str | None,
     held_out: str | None,
+    inputs: str | None,
+    targets: str | None,
+    cycle: str | None,
     samples: int | None,
     seed: int,
     like: str | None,
@@ -82,6 +88,7 @@ def score_command(
     gandiag score ckpt.pt --metric fid,is,pr,modes
     gandiag score ckpt.pt --against stacked-mnist:test --json result.json
     gandiag score samples.npz --against mnist --metric fid
+    gandiag score srgan.pt --inputs low/ --targets high/ --metric psnr,ssim,fid
     gandiag score ckpt.pt --metric fid --plan --interval 2%
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.output import check_writable, print_plan, print_result, progress_bar
@@ -99,6 +106,9 @@ def score_command(
                 list(metrics) or None,
                 against=against,
                 held_out=held_out,
+                inputs=inputs,
+                targets=targets,
+                cycle=cycle,
                 samples=number,
                 seed=seed,
                 like=like,

@@ -8,10 +8,10 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import UsageError, shown
+from gandiag.core.files import MOST_TEXT, MOST_TOML, read_bounded
 
 NOISES = ("normal", "uniform", "sphere")
 LABELS = ("uniform", "prior")
@@ -36,6 +36,7 @@ class GeneratorOptions:
         label_format: `index` or `one-hot`.
         image_shape: [C, H, W] of flat outputs.
         image_range: the values that mean black and white.
+        input_range: the values that mean black and white in the images that an image-to-image model takes.
         unsafe_pickle: run the code in a pickle.
     """
 
@@ -50,18 +51,21 @@ class GeneratorOptions:
     label_format: str | None = None
     image_shape: tuple[int, ...] | None = None
     image_range: tuple[float, float] | None = None
+    input_range: tuple[float, float] | None = None
     unsafe_pickle: bool = False
 
     def __post_init__(self) -> None:
-        latent, image, limits = self.latent, self.image_shape, self.image_range
+        latent, image = self.latent, self.image_shape
         if latent is not None:
             size = math.prod(latent) if _wholes(latent, LARGEST) else 0
             if not 0 < size <= LARGEST:
                 raise UsageError(f"--latent is {_listed(latent)}, expected sizes such as 100 or 100,1,1")
         if image is not None and not (len(image) in (1, 3) and _wholes(image, SIDE)):
             raise UsageError(f"--image-shape is {_listed(image)}, expected C,H,W such as 3,32,32, or d for points")
-        if limits is not None and not (len(limits) == 2 and all(map(math.isfinite, limits)) and limits[0] < limits[1]):
-            raise UsageError(f"--image-range is {_listed(limits)}, expected low,high such as -1,1")
+        for option, limits in (("--image-range", self.image_range), ("--input-range", self.input_range)):
+            fits = limits is None or (len(limits) == 2 and all(map(math.isfinite, limits)) and limits[0] < limits[1])
+            if not fits:
+                raise UsageError(f"{option} is {_listed(limits)}, expected low,high such as -1,1")
         if self.truncation is not None and not 0 < self.truncation < math.inf:
             raise UsageError(f"--truncation is {self.truncation:g}, expected a number above 0")
         if self.classes is not None and not 0 < self.classes <= LARGEST:
@@ -89,8 +93,9 @@ def read_config(text: str) -> dict[str, Any]:
         if text.lstrip().startswith("{"):
             found = json.loads(text)
         else:
-            content = Path(text).read_text(encoding="utf-8")
-            found = tomllib.loads(content) if text.lower().endswith(".toml") else json.loads(content)
+            toml = text.lower().endswith(".toml")
+            content = read_bounded(text, MOST_TOML if toml else MOST_TEXT).decode("utf-8")
+            found = tomllib.loads(content) if toml else json.loads(content)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(

@@ -13,6 +13,7 @@ from gandiag.core.errors import InputError, shown
 from gandiag.core.modes import Modes
 from gandiag.core.protocols import ChannelDataset, Dataset, Extracted, Extractor, Source
 from gandiag.evaluation.batches import Batch, batches
+from gandiag.evaluation.partners import PARTNERS, Partners
 from gandiag.evaluation.paths import path_lengths
 from gandiag.statistics import collective
 from gandiag.statistics.feature_bank import FeatureBank
@@ -20,7 +21,7 @@ from gandiag.statistics.grouped_moments import MomentsAccumulator
 from gandiag.statistics.rows import Rows
 
 BATCH = 512
-READ = frozenset({"images", "labels"})  # heads that come from the source itself
+READ = frozenset({"images", "labels"}) | PARTNERS  # heads that come from sources and not from an extractor
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def extract(
     tasks: Mapping[str, Task],
     samples: int,
     *,
+    partners: Partners | None = None,
     batch_size: int = BATCH,
     device: str = "cpu",
     advance: Callable[[int], None] = lambda count: None,
@@ -53,6 +55,7 @@ def extract(
     Args:
         source: what to read.
         tasks: by name, which is the name of the bank too.
+        partners: what goes with each sample.
         samples: how many there are to be; a head of which fewer rows are wanted stops there.
         batch_size: samples at a time; halved where memory runs out.
         device: where the extractors compute.
@@ -62,7 +65,7 @@ def extract(
     Raises:
         InputError: a sample cannot be made or read, or all samples are the same.
     """
-    keepers = {name: _Keeper(task, source, batch_size) for name, task in tasks.items()}
+    keepers = {name: _Keeper(task, source, batch_size, partners or Partners()) for name, task in tasks.items()}
     last = min(samples, max((rows for task in tasks.values() for rows in task.heads.values()), default=0))
     reading = any(keeper.reads for keeper in keepers.values())
     sameness = _Sameness()
@@ -91,8 +94,8 @@ def extract(
 class _Keeper:
     """Collects the heads of one task."""
 
-    def __init__(self, task: Task, source: Source, batch_size: int) -> None:
-        self._task, self._source = task, source
+    def __init__(self, task: Task, source: Source, batch_size: int, partners: Partners) -> None:
+        self._task, self._source, self._partners = task, source, partners
         self._kept: dict[str, Rows] = {}
         self._moments: dict[str, MomentsAccumulator] = {}
         for head, rows in task.heads.items():
@@ -105,7 +108,7 @@ class _Keeper:
     @property
     def reads(self) -> bool:
         """Whether it looks at samples, and not only at where a stack's channels are from."""
-        return self._base is None or "images" in self._kept or "paths" in self._kept
+        return self._base is None or bool(self._kept.keys() & ({"images", "paths"} | PARTNERS))
 
     def look(self, batch: Batch) -> Extracted | None:
         """What the extractor gives for a batch that any of its heads still wants."""
@@ -146,6 +149,9 @@ class _Keeper:
             images=rows.get("images"),
             labels=labels.tensor() if labels else None,
             paths=paths.tensor() if paths else None,
+            inputs=rows.get("inputs") or None,
+            targets=rows.get("targets") or None,
+            cycled=rows.get("cycled") or None,
             moments=moments.get("moments"),
             spatial_moments=moments.get("spatial_moments"),
             modes=modes,
@@ -154,6 +160,8 @@ class _Keeper:
     def _values(self, head: str, batch: Batch, found: Extracted | None) -> Tensor | None:
         if head == "images":
             return batch.samples
+        if head in PARTNERS:
+            return self._partners.read(head, batch)
         if head == "labels":
             return labels_of(self._source, batch.start, batch.stop)
         if head == "paths":

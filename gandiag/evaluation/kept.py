@@ -10,6 +10,7 @@ import torch
 
 from gandiag.core.protocols import Dataset, Source
 from gandiag.evaluation.extract import READ, Task, extract
+from gandiag.evaluation.partners import Partners
 from gandiag.statistics import collective
 from gandiag.statistics.bank_file import bank_from, bank_tensors
 from gandiag.statistics.cache import Cache
@@ -42,6 +43,7 @@ def extract_or_load(
     device: str,
     advance: Callable[[int], None],
     warn: Callable[[str], None],
+    partners: Partners | None = None,
 ) -> dict[str, FeatureBank]:
     """The banks of `extract`, of which those heads that were extracted before come from the cache.
 
@@ -56,7 +58,16 @@ def extract_or_load(
     missing = {name: task for name, task in missing.items() if task.heads}
     found = {}
     if missing:
-        found = extract(source, missing, samples, batch_size=batch_size, device=device, advance=advance, warn=warn)
+        found = extract(
+            source,
+            missing,
+            samples,
+            partners=partners,
+            batch_size=batch_size,
+            device=device,
+            advance=advance,
+            warn=warn,
+        )
         _store(source, missing, found, keep)
     else:
         advance(samples)

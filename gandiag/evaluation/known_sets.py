@@ -36,7 +36,8 @@ class KnownSets:
         real: training digits, with modes, and with digits of the test split held out.
         fakes: `identical`: the very same digits; `fresh`: other training digits; `shifted`: those moved and blurred;
             `collapsed`: few of them, of few classes, over and over; `copies`: half of the training digits, twice each,
-            with a grey level's noise that nobody sees.
+            with a grey level's noise that nobody sees. The pairs of each are what its digits were before they were
+            changed: `targets` and `inputs`, with the digits themselves as `images` and `cycled`.
         share_left: share of the real digits that are of the collapsed set's classes.
     """
 
@@ -99,10 +100,27 @@ def known_sets(advance: Callable[[str], None] = lambda name: None) -> KnownSets:
         banks[name] = _bank(digit_source(name, found, labels), extractor, train.modes if name == "real" else None)
         advance(name)
     paths = _paths()
+    fresh = images[other]
+    before = {
+        "identical": images[own],
+        "fresh": fresh,
+        "shifted": fresh,
+        "collapsed": fresh,
+        "copies": images[own][_copied()],
+    }
     left = torch.isin(classes[own], torch.tensor(CLASSES_LEFT)).double().mean()
     return KnownSets(
         real=banks["real"].with_held_out(banks["held out"]),
-        fakes={name: replace(banks[name], paths=paths[name]) for name in NAMES},
+        fakes={
+            name: replace(
+                banks[name],
+                paths=paths[name],
+                targets=before[name],
+                inputs=before[name],
+                cycled=banks[name].images,
+            )
+            for name in NAMES
+        },
         share_left=float(left),
     )
 
@@ -135,8 +153,12 @@ def _collapsed(images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
     return images[chosen], classes[chosen]
 
 
+def _copied() -> Tensor:
+    return torch.arange(SAMPLES) // 2
+
+
 def _copies(images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    chosen = torch.arange(SAMPLES) // 2
+    chosen = _copied()
     noise = torch.from_numpy(seeds.integers(0, "self-test/copies", 0, SAMPLES, images[0].numel(), 3)) - 1
     noisy = images[chosen].long() + noise.view_as(images[chosen])
     return noisy.clamp(0, 255).byte(), classes[chosen]

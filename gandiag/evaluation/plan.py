@@ -95,6 +95,22 @@ def parse_metrics(names: Sequence[str] | None) -> list[Request]:
     return list(requests.values())
 
 
+def beside(requests: Sequence[Request], names: Sequence[str]) -> list[Request]:
+    """The requests, and those of further metrics, which may be left out where they do not apply."""
+    known = {request.name for request in requests}
+    return [*requests, *(Request(name, METRICS.load(name), optional=True) for name in names if name not in known)]
+
+
+def enough(requests: Sequence[Request], samples: int, notes: list[str]) -> list[Request]:
+    """The requests without those optional ones that need more samples than there are, which is noted."""
+    few = [request for request in requests if request.optional and samples < request.metric.minimum_samples]
+    if few and len(few) < len(requests):
+        listed = ", ".join(f"{request.name} needs {request.metric.minimum_samples}" for request in few)
+        notes.append(f"left out, as there are {samples} samples: {listed}")
+        return [request for request in requests if request not in few]
+    return list(requests)
+
+
 def default_extractor(*sides: Source | None) -> str:
     """The extractor of the first side that is a dataset; else `pixels` for points and `inception` for images."""
     known = [side for side in sides if side is not None]
@@ -128,7 +144,8 @@ def served(
         request: the metric.
         given: what its extractor gives.
         real_given: heads that a reference's statistics file gives; None for a reference that is read.
-        available: what else there is: `images`, `labels`, `real labels`, `paths`, `held out`.
+        available: what else there is: `images`, `labels`, `real labels`, `paths`, `held out`,
+            `inputs`, `targets`, `cycled`.
         modes: those of the reference.
     """
     metric, heads = request.metric, request.heads(modes)
@@ -144,6 +161,12 @@ def served(
         return "is for images, and these are points"
     if "paths" in heads and "paths" not in available:
         return "walks in a generator's latent space, and these samples come without a generator"
+    if "targets" in heads and "targets" not in available:
+        return "compares each sample with the image that is wanted: name those with --targets"
+    if "cycled" in heads and "cycled" not in available:
+        return "needs the model that leads back: name it with --cycle, and the images with --inputs"
+    if "inputs" in heads and "inputs" not in available:
+        return "is for image-to-image models: name the images that they take with --inputs"
     if "labels" in heads and "labels" not in available:
         return "needs labelled samples, and these have no labels"
     if "labels" in request.real_heads and "real labels" not in available:

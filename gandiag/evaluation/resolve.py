@@ -21,6 +21,7 @@ from gandiag.sources.arrays import tensor_source
 from gandiag.sources.checkpoint import Checkpoint
 from gandiag.sources.formats import SourceOptions, find_file, open_file
 from gandiag.sources.generator import checkpoint_source, generator_source
+from gandiag.sources.inputs import Inputs, shapes_of
 from gandiag.sources.items import items_source
 from gandiag.sources.stdin import STDIN, stdin_source
 
@@ -57,16 +58,22 @@ def open_source(
         return samples
     if isinstance(samples, Checkpoint):
         return checkpoint_source(
-            samples, seed=access.seed, device=access.device, precision=access.precision, options=access.generator
+            samples,
+            seed=access.seed,
+            device=access.device,
+            precision=access.precision,
+            options=access.generator,
+            inputs=access.inputs,
         )
     if isinstance(samples, nn.Module) or (callable(samples) and not hasattr(samples, "__getitem__")):
-        if not isinstance(latent, Latent) or not isinstance(image, ImageSpec):
+        if not isinstance(image, ImageSpec) or (access.inputs is None and not isinstance(latent, Latent)):
             raise UsageError("a network or function needs latent=Latent(dim) and image=ImageSpec(shape, range)")
         name = type(samples).__name__ if isinstance(samples, nn.Module) else getattr(samples, "__name__", "function")
         return generator_source(
             samples,
             name=name,
             latent=latent,
+            latents=None if access.inputs is None else _own_inputs(access.inputs, access.generator, name),
             image=image,
             conditioning=conditioning,
             seed=access.seed,
@@ -82,7 +89,15 @@ def open_source(
 
 def reference_access(access: Access) -> Access:
     """How references are opened: a drawn one has its own stream, the same for every seed and disjoint from all."""
-    return replace(access, seed=seeds.integer(0, "reference"), generator=GeneratorOptions())
+    return replace(access, seed=seeds.integer(0, "reference"), generator=GeneratorOptions(), inputs=None)
+
+
+def _own_inputs(inputs: Source, options: GeneratorOptions, name: str) -> Inputs:
+    """What a network in memory is fed, whose channels are not known: the images as they are."""
+    if options.input_range is None:
+        message = f"the values that {name} takes cannot be told"
+        raise UsageError(f"{message}: say them with generator=GeneratorOptions(input_range=(0, 1)) or another range")
+    return Inputs(inputs, ImageSpec(shapes_of(inputs)[0], options.input_range))
 
 
 def _named(name: str | os.PathLike[str], access: Access) -> Source:

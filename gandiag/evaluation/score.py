@@ -18,6 +18,9 @@ def score(
     *,
     against: Samples | None = None,
     held_out: Samples | None = None,
+    inputs: Samples | None = None,
+    targets: Samples | None = None,
+    cycle: Samples | None = None,
     samples: int | None = None,
     seed: int = 0,
     extractor: str | os.PathLike[str] | None = None,
@@ -48,6 +51,12 @@ def score(
             names, or a dataset itself.
         held_out: other real samples than the reference, for the metrics that need some; by default the test split of
             a dataset of which the reference is the training split.
+        inputs: images that an image-to-image model is fed in place of noise, named as the source, in the order of their
+            names: sample i is what the model makes of input i. `generator=GeneratorOptions(input_range=...)` says the
+            values that it takes, where its file does not.
+        targets: the image that is wanted for each input, or for each sample where there are no inputs; files are paired
+            by their names. For `psnr` and `ssim`; without `against` and a dataset they are the reference too.
+        cycle: the model that leads back from what the first one makes to its inputs, for `cycle_error`.
         samples: of the source; by default what the reference's protocol has. A reference that is drawn gives as many,
             one that is stored gives all it has.
         seed: of the latents, and of the halves that error bars come from.
@@ -76,6 +85,9 @@ def score(
             metrics=metrics,
             against=against,
             held_out=held_out,
+            inputs=inputs,
+            targets=targets,
+            cycle=cycle,
             samples=samples,
             seed=seed,
             extractor=extractor,

@@ -34,6 +34,14 @@ from gandiag.evaluation.extract import BATCH, labels_of
 from gandiag.evaluation.generators import idle_options, with_prior
 from gandiag.evaluation.kept import Keep
 from gandiag.evaluation.like import protocol_of
+from gandiag.evaluation.partners import (
+    Partners,
+    check_fed,
+    check_targets,
+    open_back,
+    open_in_order,
+    paired_metrics,
+)
 from gandiag.evaluation.paths import has_paths
 from gandiag.evaluation.reference import Reference, check_extractor, open_held_out, open_reference
 from gandiag.evaluation.resolve import Access, Samples, open_source
@@ -53,6 +61,9 @@ class Settings:
     metrics: Sequence[str] | str | None = None
     against: Samples | None = None
     held_out: Samples | None = None
+    inputs: Samples | None = None
+    targets: Samples | None = None
+    cycle: Samples | None = None
     samples: int | None = None
     seed: int = 0
     extractor: str | os.PathLike[str] | None = None
@@ -84,6 +95,7 @@ class Opened:
         batch_size: samples at a time.
         notes: warnings so far.
         seconds: what opening took.
+        partners: what goes with each sample of an image-to-image model.
     """
 
     fake: Source
@@ -95,6 +107,7 @@ class Opened:
     batch_size: int
     notes: Sequence[str]
     seconds: float
+    partners: Partners = field(default_factory=Partners)
 
 
 class Scorer:
@@ -113,15 +126,24 @@ class Scorer:
         self._requests = [
             request.with_settings(self._rules.settings.get(request.name, {})) for request in plan.parse_metrics(names)
         ]
-        self._access = Access(
+        if names is None:
+            given = {"targets": settings.targets, "cycle": settings.cycle}
+            self._requests = plan.beside(self._requests, paired_metrics(given))
+        access = Access(
             settings.seed,
             self._device,
             settings.precision,
-            by_name=self._rules.by_name,
+            # Sample i goes with target i, by the order of their names.
+            by_name=self._rules.by_name or settings.targets is not None,
             data_root=None if settings.data_root is None else Path(settings.data_root),
             download=settings.download,
             generator=settings.generator,
         )
+        if settings.cycle is not None and settings.inputs is None:
+            raise UsageError("--cycle leads back from what a model makes of --inputs; name the images with --inputs")
+        self._inputs = None if settings.inputs is None else open_in_order(settings.inputs, access, "--inputs")
+        self._targets = None if settings.targets is None else open_in_order(settings.targets, access, "--targets")
+        self._access = replace(access, inputs=self._inputs)
         self._references: dict[str | None, Reference] = {}
         self._extractors: dict[str, Extractor] = {}
         self._memory: Memory = {}
@@ -142,31 +164,34 @@ class Scorer:
         settings, rules, started = self._settings, self._rules, time.perf_counter()
         fake = open_source(source, self._access, latent=latent, image=image, conditioning=conditioning)
         notes = idle_options(fake, settings.generator)
+        partners = self._partners(fake, notes)
         reference = self._reference(fake)
         fake = with_prior(fake, reference)
         others = None
         if any(request.metric.needs_held_out for request in self._requests):
             others = open_held_out(settings.held_out, reference.source, fake, self._access)
         _check_shapes(fake, reference.source, others)
-        count = plan.sample_count(
-            fake, reference.source, settings.samples if settings.samples is not None else rules.samples
-        )
+        wanted = settings.samples if settings.samples is not None else rules.samples
+        if wanted is None and partners.given:
+            wanted = fake.info.size  # one for each input or target
+        count = plan.sample_count(fake, reference.source, wanted)
+        wished = plan.enough(self._requests, count, notes) if partners.given else self._requests
         default = rules.extractor or _default_extractor(reference, fake)
         default = default if settings.extractor is None else str(settings.extractor)
         requests = [
             request.with_extractor(plan.extractor_named(rules.extractors.get(request.name, default)))
-            for request in self._requests
+            for request in wished
         ]
         extractors, requests = self._open_extractors(requests, notes)
         if reference.statistics is not None:
             check_extractor(reference.statistics, extractors)
             notes += reference.statistics.warnings
-        requests = _served(requests, extractors, fake, reference, others)
+        requests = _served(requests, extractors, fake, reference, others, partners)
         plan.check_samples(requests, count, fake.info.name)
         size = settings.batch_size or min((each.info.batch_size for each in extractors.values()), default=BATCH)
         notes += [f"unlike {settings.like}, {difference}" for difference in rules.differs]
         seconds = time.perf_counter() - started
-        return Opened(fake, reference, others, count, requests, extractors, size, notes, seconds)
+        return Opened(fake, reference, others, count, requests, extractors, size, notes, seconds, partners)
 
     def score(self, opened: Opened, *, title: str | None = None) -> Result:
         """The Result of a source that was opened.
@@ -190,7 +215,16 @@ class Scorer:
         keep = Keep(_cache(settings.cache, notes.append), shared)
         progress = _titled(settings.progress, title) if collective.rank() == 0 else None
         how = Pass(opened.extractors, opened.batch_size, self._device, keep, progress, notes.append, self._memory)
-        sides = extract_sides(opened.requests, fake, reference, opened.held_out, opened.count, how, capped=capped)
+        sides = extract_sides(
+            opened.requests,
+            fake,
+            reference,
+            opened.held_out,
+            opened.count,
+            how,
+            capped=capped,
+            partners=opened.partners,
+        )
         extracted = time.perf_counter()
         protocol = {
             "samples": opened.count,
@@ -200,6 +234,7 @@ class Scorer:
             "like": settings.like,
             "processes": collective.world(),
             "held_out": None if opened.held_out is None else opened.held_out.info.sha256,
+            **opened.partners.describe(),
             "extractors": {
                 name: {"sha256": each.info.sha256, "preprocessing": each.info.preprocessing}
                 for name, each in opened.extractors.items()
@@ -208,7 +243,7 @@ class Scorer:
         scores: dict[str, Score] = {}
         meter = Meter(progress, "metrics", len(opened.requests))
         for request in opened.requests:
-            scores.update(_compute(request, sides, reference, protocol, capped=capped))
+            scores.update(_compute(request, sides, reference, protocol, opened.partners, capped=capped))
             meter(1)
         finished = time.perf_counter()
         found = find_warnings(fake, reference.source, scores, opened.count, settings.samples)
@@ -230,6 +265,8 @@ class Scorer:
     def _reference(self, fake: Source) -> Reference:
         """The reference that was named, or that the source names; each is opened once."""
         named = fake.info.name if isinstance(fake, Dataset) else fake.info.dataset
+        if self._targets is not None and self._settings.against is None and named is None:
+            return Reference(self._targets)
         key = None if self._settings.against is not None else named
         if key is None and self._settings.against is None:
             return open_reference(fake, None, self._access, needing=_needing_reference(self._requests))
@@ -237,6 +274,18 @@ class Scorer:
             needing = _needing_reference(self._requests)
             self._references[key] = open_reference(fake, self._settings.against, self._access, needing=needing)
         return self._references[key]
+
+    def _partners(self, fake: Source, notes: list[str]) -> Partners:
+        """What goes with each sample, found to fit."""
+        back = None
+        if self._inputs is not None:
+            model = check_fed(fake)
+            back = None if self._settings.cycle is None else open_back(self._settings.cycle, model, self._access)
+        if self._targets is not None:
+            notes += check_targets(self._targets, fake, self._inputs)
+        partners = Partners(self._inputs, self._targets, back)
+        notes += partners.warnings
+        return partners
 
     def _open_extractors(
         self, requests: Sequence[plan.Request], notes: list[str]
@@ -322,6 +371,7 @@ def _served(
     fake: Source,
     reference: Reference,
     held_out: Source | None,
+    partners: Partners,
 ) -> list[plan.Request]:
     """The requests that can be computed here; an error for one that was asked for by name and cannot."""
     available = {
@@ -331,7 +381,7 @@ def _served(
         "paths": has_paths(fake),
         "held out": held_out is not None,
     }
-    there = frozenset(name for name, found in available.items() if found)
+    there = frozenset(name for name, found in available.items() if found) | partners.given
     kept = []
     for request in requests:
         given = extractors[request.extractor].info.heads if request.extractor else frozenset[str]()
@@ -356,6 +406,7 @@ def _compute(
     sides: Sides,
     reference: Reference,
     protocol: Mapping[str, Any],
+    partners: Partners,
     *,
     capped: bool,
 ) -> dict[str, Score]:
@@ -380,6 +431,7 @@ def _compute(
             "reference": reference.sha256,
             "n_real": found.n_real,
             "n_fake": found.n_fake,
+            **partners.identity(request.metric.heads),
         }
         digest = fingerprint(identity)
         finished[name + request.suffix] = replace(found, extractor=request.extractor or None, fingerprint=digest)

@@ -104,8 +104,8 @@ def _compute(metric: Metric, name: str, real: FeatureBank, fake: FeatureBank) ->
 
 def _with_heads(bank: FeatureBank, heads: frozenset[str]) -> FeatureBank:
     """What a metric asked for and nothing else, as in a score: what it forgot to declare shows."""
-    # A metric of images looks at their labels too, where there are any.
-    kept = heads | ({"labels"} if "images" in heads else set())
+    # A metric of images looks at their labels too, where there are any, and one of targets at the inputs.
+    kept = heads | ({"labels"} if "images" in heads else set()) | ({"inputs"} if "targets" in heads else set())
     return FeatureBank(**{head: getattr(bank, head) for head in kept})
 
 

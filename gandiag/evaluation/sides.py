@@ -10,6 +10,7 @@ from gandiag.core.protocols import Extractor, Progress, ProgressCallback, Source
 from gandiag.evaluation import plan
 from gandiag.evaluation.extract import Task
 from gandiag.evaluation.kept import Keep, extract_or_load
+from gandiag.evaluation.partners import Partners
 from gandiag.evaluation.reference import Reference
 from gandiag.statistics.feature_bank import FeatureBank
 
@@ -64,6 +65,7 @@ def extract_sides(
     how: Pass,
     *,
     capped: bool,
+    partners: Partners | None = None,
 ) -> Sides:
     """Extract the reference first, since it is what may be missing or not fit, then the samples.
 
@@ -75,6 +77,7 @@ def extract_sides(
         count: how many fake samples there are to be.
         how: the extractors and the rest.
         capped: whether metrics that have a limit of their own keep to it.
+        partners: what goes with each of the fake samples.
 
     Raises:
         GandiagError: a side cannot be read, has too few samples, or its extractor does not give what a metric needs.
@@ -86,8 +89,9 @@ def extract_sides(
         for request in wanted:
             own = heads.setdefault(request.extractor, {})
             asked = heads_of(request)
-            # A metric of images looks at their labels too, where there are any.
-            for head in asked | ({"labels"} if "images" in asked else set()):
+            # A metric of images looks at their labels too, where there are any, and one of targets at the inputs.
+            beside = ({"labels"} if "images" in asked else set()) | ({"inputs"} if "targets" in asked else set())
+            for head in asked | beside:
                 own[head] = max(own.get(head, 0), request.rows(number, capped=capped))
         return {name: Task(how.extractors.get(name), rows) for name, rows in heads.items() if rows}
 
@@ -108,7 +112,7 @@ def extract_sides(
         for name, bank in _known("held-out samples", held_out, held_tasks, number, how).items():
             real_banks[name] = real_banks[name].with_held_out(bank)
     fake_tasks = tasks(requests, count, lambda request: request.heads(modes))
-    return Sides(_read("samples", fake, fake_tasks, count, how), real_banks, modes)
+    return Sides(_read("samples", fake, fake_tasks, count, how, partners), real_banks, modes)
 
 
 _Heads = Callable[[plan.Request], frozenset[str]]
@@ -123,7 +127,14 @@ def _known(title: str, source: Source, tasks: Mapping[str, Task], number: int, h
     return how.memory[key]
 
 
-def _read(title: str, source: Source, tasks: Mapping[str, Task], number: int, how: Pass) -> dict[str, FeatureBank]:
+def _read(
+    title: str,
+    source: Source,
+    tasks: Mapping[str, Task],
+    number: int,
+    how: Pass,
+    partners: Partners | None = None,
+) -> dict[str, FeatureBank]:
     if not tasks:
         return {}
     meter = Meter(how.progress, title, number)
@@ -136,6 +147,7 @@ def _read(title: str, source: Source, tasks: Mapping[str, Task], number: int, ho
         device=how.device,
         advance=meter,
         warn=how.warn,
+        partners=partners,
     )
 
 

@@ -143,6 +143,26 @@ def expectations(facts: Facts) -> dict[str, tuple[Expectation, ...]]:
             worse("collapsed", "fresh"),
             between("fresh", facts.share_left, 1),
         ),
+        # The noise of the copies is one grey level at most, and 20 log10(255) is 48.13.
+        "psnr": (
+            between("copies", 20 * math.log10(255), math.inf),
+            worse("shifted", "copies"),
+            worse("collapsed", "copies"),
+        ),
+        "ssim": (
+            equal("identical", 1.0),
+            equal("fresh", 1.0),
+            between("copies", 0.0, 1.0),
+            worse("shifted", "copies"),
+            worse("collapsed", "copies"),
+        ),
+        "cycle_error": (
+            equal("identical", 0.0),
+            equal("fresh", 0.0),
+            between("copies", 0.0, 1 / 255),
+            worse("shifted", "copies"),
+            worse("collapsed", "copies"),
+        ),
         "ms_ssim": (near_detail("identical", "real"), near_detail("fresh", "real"), more("collapsed", "fresh")),
         "ppl": (equal("identical", 1.0), multiple("shifted", 4.0, "fresh"), equal("collapsed", 0.0)),
     }

@@ -30,6 +30,9 @@ HEADS = {
     "paths": "features",
     "images": None,
     "labels": None,
+    "inputs": None,
+    "targets": None,
+    "cycled": None,
 }
 
 
@@ -42,7 +45,8 @@ class Metric:
             `fake` and `rng` are its settings, by keyword with a default: `configured` changes them.
         scores: the names of its scores and which direction is better for each.
         heads: fields of the FeatureBank that it needs: `features`, `logits`, `moments`, `spatial_moments`, `images`,
-            `labels`, `paths`.
+            `labels`, `paths`, and of image-to-image models `inputs`, `targets`, `cycled`. One that needs `images`
+            gets the `labels` too where there are any, and one that needs `targets` the `inputs`.
         minimum_samples: fewest samples a side that give it a value.
         real_heads: what it needs of the real side; the same as `heads` unless said. Empty: it looks at the fakes alone.
         mixture_heads: what it needs of an extractor where the modes are those of a mixture; the same as `heads`

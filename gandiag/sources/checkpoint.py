@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import atomic_write, file_sha256
 from gandiag.core.protocols import Conditioning, ImageSpec, Latent
+from gandiag.statistics.torch_archive import check_saved
 
 FORMAT = "gandiag.checkpoint/1"
 ZIP = b"PK\x03\x04"  # how files of torch.save begin
@@ -32,11 +33,12 @@ class Checkpoint:
         builder: registered name of the generator's factory.
         config: keyword arguments of the factory.
         generator: the generator's state dict.
-        latent: what the generator takes.
+        latent: the noise that the generator takes; None for one that takes images.
         image: what it gives.
         generator_ema: averaged weights, which scoring prefers.
         discriminator, discriminator_builder, discriminator_config: the other player, if it was kept.
         conditioning: labels that the generator takes, if any.
+        input: the images that the generator takes in place of noise; None for one that takes noise.
         dataset: name of the data that it imitates.
         step: generator steps trained.
         recipe: name of the recipe that trained it.
@@ -47,13 +49,14 @@ class Checkpoint:
     builder: str
     config: Mapping[str, Any]
     generator: StateDict
-    latent: Latent
+    latent: Latent | None
     image: ImageSpec
     generator_ema: StateDict | None = None
     discriminator: StateDict | None = None
     discriminator_builder: str | None = None
     discriminator_config: Mapping[str, Any] | None = None
     conditioning: Conditioning | None = None
+    input: ImageSpec | None = None
     dataset: str | None = None
     step: int = 0
     recipe: str | None = None
@@ -68,8 +71,9 @@ def save_checkpoint(
     *,
     builder: str,
     config: Mapping[str, Any],
-    latent: Latent,
+    latent: Latent | None = None,
     image: ImageSpec,
+    input: ImageSpec | None = None,
     generator_ema: nn.Module | StateDict | None = None,
     discriminator: nn.Module | StateDict | None = None,
     discriminator_builder: str | None = None,
@@ -82,6 +86,8 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint, whole or not at all; see `Checkpoint` for what the arguments mean.
 
+    A generator takes either noise, as `latent` says, or images, as `input` does.
+
     Raises:
         InputError: the file cannot be written, or a value is neither plain nor a tensor.
     """
@@ -90,13 +96,16 @@ def save_checkpoint(
         "builder": builder,
         "config": dict(config),
         "generator": _state(generator),
-        "latent": _latent(latent),
-        "image": {"shape": list(image.shape), "range": None if image.range is None else list(image.range)},
+        "image": _image(image),
         "dataset": dataset,
         "step": step,
         "recipe": recipe,
         "metadata": dict(metadata or {}),
     }
+    if latent is not None:
+        document["latent"] = _latent(latent)
+    if input is not None:
+        document["input"] = _image(input)
     if generator_ema is not None:
         document["generator_ema"] = _state(generator_ema)
     if discriminator is not None:
@@ -152,6 +161,7 @@ def _load_plain(file: Path, name: str) -> object:
         message = f"{name} is no file of PyTorch's torch.save"
         raise InputError(f"{message}; give a checkpoint, a folder of images, or an .npy or .npz file")
 
+    check_saved(file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about old formats, which are refused or read all the same
         try:
@@ -174,8 +184,15 @@ def _latent(latent: Latent) -> dict[str, Any]:
     return plain if latent.shape == (latent.dim,) else {**plain, "shape": list(latent.shape)}
 
 
+def _image(image: ImageSpec) -> dict[str, Any]:
+    return {"shape": list(image.shape), "range": None if image.range is None else list(image.range)}
+
+
 def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) -> Checkpoint:
-    latent = _field(document, "latent", dict)
+    taken = _field(document, "input", dict, optional=True)
+    if taken is not None and document.get("latent") is not None:
+        raise InputError("latent and input are both there: a generator takes noise or images, not both")
+    latent = _field(document, "latent", dict, optional=taken is not None)  # one of them is there
     image = _field(document, "image", dict)
     conditioning = _field(document, "conditioning", dict, optional=True)
     if image.get("range") is None and image.get("shape") is not None and len(image["shape"]) == 3:
@@ -184,13 +201,16 @@ def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) ->
         builder=_field(document, "builder", str),
         config=_field(document, "config", dict),
         generator=_tensors(document, "generator"),
-        latent=Latent(latent.get("dim", 0), _field(latent, "distribution", str), latent.get("shape") or ()),
+        latent=None
+        if latent is None
+        else Latent(latent.get("dim", 0), _field(latent, "distribution", str), latent.get("shape") or ()),
         image=ImageSpec(image.get("shape", ()), image.get("range")),
         generator_ema=_tensors(document, "generator_ema") if document.get("generator_ema") is not None else None,
         discriminator=_tensors(document, "discriminator") if document.get("discriminator") is not None else None,
         discriminator_builder=_field(document, "discriminator_builder", str, optional=True),
         discriminator_config=_field(document, "discriminator_config", dict, optional=True),
         conditioning=None if conditioning is None else Conditioning(conditioning.get("num_classes", 0)),
+        input=None if taken is None else ImageSpec(taken.get("shape", ()), taken.get("range")),
         dataset=_field(document, "dataset", str, optional=True),
         step=_field(document, "step", int, optional=True) or 0,
         recipe=_field(document, "recipe", str, optional=True),

@@ -24,6 +24,7 @@ from gandiag.sources.decode import LOSSES, MOST_BYTES, SUFFIXES, Header, Pixels,
 from gandiag.sources.labels_file import LabelsFile
 from gandiag.sources.order import fair_order
 
+MOST_CLASSES = 2**31
 CHUNK = 32  # images that one thread takes at a time
 SHARD_DIGITS = 5  # folders such as 00000/ hold parts of a large set, and no classes
 
@@ -62,6 +63,11 @@ class EncodedSource:
     order: npt.NDArray[np.int64]
     checks: Sequence[int] = field(repr=False)
     classes: Tensor | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The files' names, in the order of the samples."""
+        return [self.contents.names[place] for place in self.order.tolist()]
 
     def read(self, start: int, stop: int) -> Tensor:
         """Samples `start` to `stop`, uint8 (n, C, H, W).
@@ -131,6 +137,8 @@ def encoded_source(
     for place in places.tolist():
         digest.update(hashlib.sha256(keys[place]).digest() + survey.digests[place])
     if classes is not None:
+        if not all(0 <= number < MOST_CLASSES for number in classes):
+            raise InputError(f"{shown(name)} has classes beyond 0 to {MOST_CLASSES:,}; number them from 0")
         digest.update(np.asarray(classes, dtype=np.int64)[places].tobytes())
     count = len(keys)
     info = SourceInfo(

@@ -30,7 +30,8 @@ class SourceOptions:
     """How sources are opened.
 
     Files and rows are shuffled, by a fixed rule, so that every prefix is a fair sample; with `by_name` they keep their
-    order. What `generator` says is for files that hold one.
+    order. What `generator` says is for files that hold one, and `inputs` are the images that an image-to-image model
+    takes in place of noise.
     """
 
     seed: int = 0
@@ -38,6 +39,7 @@ class SourceOptions:
     precision: Precision = "fp32"
     by_name: bool = field(default=False, kw_only=True)
     generator: GeneratorOptions = field(default_factory=GeneratorOptions, kw_only=True)
+    inputs: Source | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from gandiag.core import seeds
 from gandiag.core.errors import GandiagError, InputError, UnknownNameError, UsageError, shown
 from gandiag.core.generator_options import GeneratorOptions
-from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, SourceInfo
+from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, Source, SourceInfo
 from gandiag.sources import GENERATORS
 from gandiag.sources.checkpoint import Checkpoint, StateDict
+from gandiag.sources.inputs import ADVICE, Inputs, fitted_inputs, notes_of
 from gandiag.sources.labels import Labels, named_labels
 from gandiag.sources.latents import Latents, named_latents
 from gandiag.sources.quantise import check_range, quantise
@@ -28,10 +29,11 @@ GeneratorFunction = Callable[..., Tensor]
 
 
 class GeneratorSource:
-    """A network or function `(noise[, labels]) -> images` as a source.
+    """A network or function `(noise[, labels]) -> images`, or of images in place of noise, as a source.
 
     Args:
-        function: takes noise (n, *latent shape) on the device, and labels (n,) where there are any, or one-hot.
+        function: takes noise (n, *latent shape) or images (n, C, H, W) on the device, and labels (n,) where there are
+            any, or one-hot.
         info: what it is; its shape is the image's.
         latents: what it is fed.
         image: what it gives.
@@ -45,7 +47,7 @@ class GeneratorSource:
         function: GeneratorFunction,
         info: SourceInfo,
         *,
-        latents: Latents,
+        latents: Latents | Inputs,
         image: ImageSpec,
         seed: int = 0,
         labels: Labels | None = None,
@@ -70,7 +72,17 @@ class GeneratorSource:
     @property
     def walks(self) -> bool:
         """Whether there is a distribution of latents to walk in."""
-        return self._latents.rows is None
+        return isinstance(self._latents, Latents) and self._latents.rows is None
+
+    @property
+    def fed(self) -> Inputs | None:
+        """The images that it is fed; None for a generator of noise."""
+        return self._latents if isinstance(self._latents, Inputs) else None
+
+    @property
+    def image(self) -> ImageSpec:
+        """Shape and values of what it gives."""
+        return self._image
 
     def with_prior(self, labels: Tensor, name: str) -> GeneratorSource:
         """The same generator, its labels drawn with the frequencies of a reference's, int64 (n,).
@@ -94,7 +106,7 @@ class GeneratorSource:
         )
 
     def noise(self, start: int, stop: int, stream: str = "latent") -> Tensor:
-        """The latents of samples `start` to `stop`, or those of another stream: float32 (n, dim)."""
+        """The latents of samples `start` to `stop`, or those of another stream: float32 (n, dim); or its inputs."""
         return self._latents.draw(self._seed, stream, start, stop)
 
     def labels(self, start: int, stop: int) -> Tensor | None:
@@ -110,8 +122,25 @@ class GeneratorSource:
         """
         if self.wants_prior:
             raise UsageError(f"--labels prior of {self.info.name} needs a reference whose labels it can follow")
-        images = self._images(self.noise(start, stop), self.labels(start, stop), start)
-        return images if self._image.range is None else quantise(images, self._image.range)
+        step = self._together(stop - start)
+        if step < stop - start:
+            return torch.cat([self.read(first, min(first + step, stop)) for first in range(start, stop, step)])
+        return self._quantised(self._images(self.noise(start, stop), self.labels(start, stop), start))
+
+    def outputs(self, images: Tensor, start: int) -> Tensor:
+        """What an image-to-image model makes of other inputs than its own, uint8 (n, C, H, W), from sample `start`.
+
+        Raises:
+            InputError: as in `read`; or it is fed noise.
+        """
+        if not isinstance(self._latents, Inputs):
+            raise InputError(f"{self.info.name} takes noise, not images")
+        step, parts = self._together(len(images)), []
+        for first in range(0, len(images), step):
+            part = self._latents.encoded(images[first : first + step])
+            labels = self.labels(start + first, start + first + len(part))
+            parts.append(self._quantised(self._images(part, labels, start + first)))
+        return torch.cat(parts)
 
     def path_ends(self, start: int, stop: int, step: float) -> tuple[Tensor, Tensor]:
         """Samples at both ends of a step of paths `start` to `stop`, float32 from 0 to 255, or points as they are.
@@ -122,6 +151,8 @@ class GeneratorSource:
         Raises:
             InputError: as in `read`.
         """
+        if not isinstance(self._latents, Latents):
+            raise InputError(f"{self.info.name} takes images, and has no latent space to walk in")
         begin, end = self.noise(start, stop).double(), self.noise(start, stop, "path end").double()
         place = torch.from_numpy(seeds.uniform(self._seed, "path place", start, stop, 1))
         between = torch.lerp if self._latents.latent.distribution == "uniform" else _slerp
@@ -154,13 +185,14 @@ class GeneratorSource:
         Raises:
             InputError: as in `read`, or the values cannot be in the declared range.
         """
-        count = PROBE if self.info.size is None else min(PROBE, self.info.size)
+        count = max(self._together(PROBE), 2)
+        count = count if self.info.size is None else min(count, self.info.size)
         noise, labels = self.noise(0, count), self.labels(0, count)
         images = self._images(noise, labels, 0)
         self.settle()
         if self._image.range is not None and ranged:
             check_range(images, self._image.range, self.info.name)
-        made = images if self._image.range is None else quantise(images, self._image.range)
+        made = self._quantised(images)
         digest = hashlib.sha256(made.contiguous().cpu().numpy().tobytes()).hexdigest()
         return digest, self._oddities(noise, labels, images) if count > 1 else []
 
@@ -179,6 +211,12 @@ class GeneratorSource:
             found.append(f"{message}: batch normalisation in training mode does so; save it in evaluation mode")
         return found
 
+    def _together(self, count: int) -> int:
+        return self._latents.together(count, self._image.shape) if isinstance(self._latents, Inputs) else count
+
+    def _quantised(self, images: Tensor) -> Tensor:
+        return images if self._image.range is None else quantise(images, self._image.range)
+
     def _images(self, noise: Tensor, labels: Tensor | None, start: int) -> Tensor:
         arguments = [self._latents.shaped(noise).to(self._device)]
         if labels is not None and self._labels is not None:
@@ -196,7 +234,8 @@ class GeneratorSource:
         except Exception as error:  # a stranger's network may raise anything
             if is_out_of_memory(error):
                 raise  # the evaluation goes on with smaller batches
-            message = f"the generator of {self.info.name} fails on noise of shape {tuple(arguments[0].shape)}"
+            fed = "images" if isinstance(self._latents, Inputs) else "noise"
+            message = f"the generator of {self.info.name} fails on {fed} of shape {tuple(arguments[0].shape)}"
             raise InputError(f"{message}: {_first_line(error)}") from error
 
     def _checked(self, images: object, count: int) -> Tensor:
@@ -218,20 +257,21 @@ def generator_source(
     function: GeneratorFunction,
     *,
     name: str,
-    latent: Latent,
+    latent: Latent | None = None,
     image: ImageSpec,
     seed: int = 0,
     conditioning: Conditioning | None = None,
     device: str = "cpu",
     precision: Precision = "fp32",
     info: SourceInfo | None = None,
-    latents: Latents | None = None,
+    latents: Latents | Inputs | None = None,
     labels: Labels | None = None,
     overshoots: bool = False,
 ) -> GeneratorSource:
     """A network in memory as a source; a module is put into evaluation mode for each read, and put back.
 
-    `latents` and `labels` say more of what it is fed than `latent` and `conditioning` do, and take their place.
+    `latents` and `labels` say more of what it is fed than `latent` and `conditioning` do, and take their place: Inputs
+    for an image-to-image model.
     One that `overshoots` gives values beyond the range of its images, which are clipped.
 
     Noise that a network draws inside itself repeats from run to run, but depends on the batch size.
@@ -245,11 +285,15 @@ def generator_source(
         shape=image.shape,
         quantisation="none" if image.range is None else "uint8",
     )
-    latents = latents or Latents(latent)
+    if latents is None:
+        if latent is None:
+            raise InputError(f"{shown(name)} needs a latent or inputs")
+        latents = Latents(latent)
     if labels is None and conditioning is not None:
         labels = Labels(conditioning.num_classes)
     sizes = [fed.size for fed in (latents, labels) if fed is not None and fed.size is not None]
-    details = {**info.details, "latent": latents.describe(), "labels": None if labels is None else labels.describe()}
+    fed = {"inputs" if isinstance(latents, Inputs) else "latent": latents.describe()}
+    details = {**info.details, **fed, "labels": None if labels is None else labels.describe()}
     details["image_range"] = None if image.range is None else list(image.range)
     info = replace(info, size=min(sizes, default=None), details=details)
     if isinstance(function, nn.Module):
@@ -278,8 +322,11 @@ def checkpoint_source(
     device: str = "cpu",
     precision: Precision = "fp32",
     options: GeneratorOptions | None = None,
+    inputs: Source | None = None,
 ) -> GeneratorSource:
     """A checkpoint's generator as a source, with its averaged weights where it has them.
+
+    `inputs` are the images of an image-to-image model.
 
     Raises:
         InputError: the builder is not known, or its network does not fit the weights.
@@ -294,6 +341,7 @@ def checkpoint_source(
     if options.labels is not None and conditioning is None:
         raise UsageError(f"--labels was given, and the generator of {shown(checkpoint.path)} takes no labels")
     name = checkpoint.path or "checkpoint"
+    fed = _fed(checkpoint, options, inputs, shown(name))
     weights = checkpoint.generator if checkpoint.generator_ema is None else checkpoint.generator_ema
     network = build_generator(checkpoint.builder, checkpoint.config, shown(name))
     _load_weights(network, weights, shown(name), checkpoint.builder)
@@ -307,12 +355,12 @@ def checkpoint_source(
         weights="generator" if checkpoint.generator_ema is None else "generator_ema",
         dataset=checkpoint.dataset,
         step=checkpoint.step or None,
+        warnings=tuple(notes_of(fed, shown(name))) if isinstance(fed, Inputs) else (),
     )
     return generator_source(
         network.to(device),
         name=name,
-        latent=checkpoint.latent,
-        latents=named_latents(options.noise, checkpoint.latent, options.truncation),
+        latents=fed,
         image=checkpoint.image,
         seed=seed,
         labels=None if conditioning is None else named_labels(options.labels, conditioning.num_classes),
@@ -320,6 +368,23 @@ def checkpoint_source(
         precision=precision,
         info=info,
     )
+
+
+def _fed(checkpoint: Checkpoint, options: GeneratorOptions, inputs: Source | None, title: str) -> Latents | Inputs:
+    """The noise or the images that a checkpoint's generator takes, by what it says."""
+    if checkpoint.latent is not None:
+        if inputs is not None:
+            raise UsageError(f"--inputs was given, and {title} takes noise, not images; {ADVICE}")
+        return named_latents(options.noise, checkpoint.latent, options.truncation)
+    wanted = checkpoint.input
+    if wanted is None:
+        raise InputError(f"{title} does not say whether its generator takes noise or images; write latent or input")
+    if inputs is None:
+        message = f"{title} takes images of the shape {wanted.shape}, not noise"
+        raise UsageError(f"{message}; give it some with --inputs, a folder for instance")
+    if unfit := [name for name in options.given() if name in ("--noise", "--truncation")]:
+        raise UsageError(f"{', '.join(unfit)} does not apply to {title}, which takes images; leave it out")
+    return fitted_inputs(inputs, wanted, title)
 
 
 def build_generator(builder: str, config: Mapping[str, Any], name: str) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from torch import Tensor, nn
 from gandiag.core import seeds
 from gandiag.core.errors import GandiagError, InputError, UsageError, shown
 from gandiag.core.generator_options import LABEL_FORMATS, NOISES, GeneratorOptions
-from gandiag.core.protocols import ImageSpec, Latent, Precision, SourceInfo
+from gandiag.core.protocols import ImageSpec, Latent, Precision, Source, SourceInfo
 from gandiag.sources.factory import first_line
 from gandiag.sources.generator import GeneratorSource, generator_source
+from gandiag.sources.inputs import ADVICE, PIXELS, Inputs, notes_of, shapes_of
 from gandiag.sources.labels import Labels, named_labels
-from gandiag.sources.latents import named_latents, read_latents
+from gandiag.sources.latents import Latents, named_latents, read_latents
 
 TRIED = 16  # samples that are made to find out what a generator gives
+ENLARGED = 16  # times as many pixels as it takes, which a model may give
 BOUND = 1.05  # beyond it values are not in the range [-1, 1] that a tanh gives
 DIMENSIONS = (
     "z_dim",
@@ -84,9 +87,17 @@ class Network:
 
 
 def network_source(
-    network: Network, options: GeneratorOptions, *, seed: int, device: str, precision: Precision
+    network: Network,
+    options: GeneratorOptions,
+    *,
+    seed: int,
+    device: str,
+    precision: Precision,
+    inputs: Source | None = None,
 ) -> GeneratorSource:
     """A network as a source: what the user, the file or the network itself does not say is found out by trying.
+
+    With `inputs` it is an image-to-image model, which is fed these images.
 
     Raises:
         InputError: it takes none of the latents that were tried, or gives no images.
@@ -94,21 +105,17 @@ def network_source(
     """
     if network.module is not None:
         network.module.to(device)
-    found = _tried(network, options, device)
+    found = _tried(network, options, device) if inputs is None else _fed(network, options, device, inputs)
     images = found.images
     shape = options.image_shape or _image_shape(images, network)
     limits, guessed = (None, None) if len(shape) == 1 else _range(images, network, options)
     image = ImageSpec(shape, limits)
     labels = found.labels
     notes = [*network.notes, *_said(network, options, found, guessed)]
-    latent = Latent(prod(found.latent), "normal", found.latent)
     return generator_source(
         _Shaped(network.function, network.title, image.shape, _channels_last(images) and options.image_shape is None),
         name=str(network.path),
-        latent=latent,
-        latents=named_latents(
-            options.noise, latent, None if "truncation_psi" in network.details else options.truncation
-        ),
+        latents=found.fed or _latents(found.latent, network, options),
         labels=labels,
         image=image,
         seed=seed,
@@ -193,6 +200,7 @@ class _Found:
     labels: Labels | None
     images: Tensor
     guessed_form: bool
+    fed: Inputs | None = None
 
 
 def _tried(network: Network, options: GeneratorOptions, device: str) -> _Found:
@@ -205,7 +213,7 @@ def _tried(network: Network, options: GeneratorOptions, device: str) -> _Found:
         joined = [] if labels is None or network.said or options.latent else _beside(shapes, labels.classes)
         for shape in (*shapes, *joined):
             try:
-                images = _images(network, shape, labels, device)
+                images = _images(network, _count(TRIED, labels), partial(_noise, shape), labels, device)
             except _UnfitError as error:
                 said = "" if labels is None else f" and {labels.form} labels"
                 failures.append(f"latent {_sizes(shape)}{said}: {error}")
@@ -252,10 +260,53 @@ class _UnfitError(ValueError):
     """The network does not take what was tried."""
 
 
-def _images(network: Network, shape: tuple[int, ...], labels: Labels | None, device: str) -> Tensor:
-    count = TRIED if labels is None or labels.size is None else min(TRIED, labels.size)
-    noise = torch.from_numpy(seeds.normal(0, "trial", 0, count, prod(shape))).float().view(count, *shape)
-    arguments = [noise.to(device)]
+def _latents(shape: tuple[int, ...], network: Network, options: GeneratorOptions) -> Latents:
+    truncation = None if "truncation_psi" in network.details else options.truncation
+    return named_latents(options.noise, Latent(prod(shape), "normal", shape), truncation)
+
+
+def _noise(shape: tuple[int, ...], count: int) -> Tensor:
+    return torch.from_numpy(seeds.normal(0, "trial", 0, count, prod(shape))).float().view(count, *shape)
+
+
+def _count(most: int, fed: Labels | Inputs | None) -> int:
+    return most if fed is None or fed.size is None else min(most, fed.size)
+
+
+def _fed(network: Network, options: GeneratorOptions, device: str, source: Source) -> _Found:
+    """What a network gives for images: as they are, or as RGB where they are grey and it does not take them so."""
+    if unfit := [name for name in options.given() if name in ("--latent", "--noise", "--truncation")]:
+        raise UsageError(f"{', '.join(unfit)} says what noise a generator takes; leave it out where --inputs is given")
+    shapes = shapes_of(source)
+    name = shown(source.info.name)
+    if network.said and network.latents[0] not in shapes:
+        message = f"{network.title} takes {network.latents[0]}, and the images of {name} are {source.info.shape}"
+        raise InputError(f"{message}; resize or crop them as the model was trained; {ADVICE}")
+    if options.input_range is None:
+        message = f"the values that {network.title} takes cannot be told"
+        raise UsageError(
+            f"{message}: say those of black and white in its inputs with --input-range, such as -1,1 or 0,1"
+        )
+    failures: list[str] = []
+    for labels in _label_choices(network, options):
+        for shape in network.latents[:1] if network.said else shapes:
+            inputs = Inputs(source, ImageSpec(shape, options.input_range))
+            most = max(1, min(TRIED, PIXELS // (ENLARGED * prod(shape[1:]))))
+            count = _count(_count(most, inputs), labels)
+            try:
+                images = _images(network, count, partial(inputs.draw, 0, "", 0), labels, device)
+            except _UnfitError as error:
+                failures.append(str(error))
+                continue
+            guessed = options.label_format is None and network.label_format is None
+            return _Found(shape, labels, images, guessed, inputs)
+    message = f"{network.title} does not take the images of {name}, of the shape {source.info.shape}"
+    raise InputError(f"{message}: {failures[0] if failures else 'it needs labels, see --classes'}; {ADVICE}")
+
+
+def _images(network: Network, count: int, feed: Callable[[int], Tensor], labels: Labels | None, device: str) -> Tensor:
+    """What it gives for some noise or images."""
+    arguments = [feed(count).to(device)]
     if labels is not None:
         arguments.append(labels.encoded(labels.draw(0, 0, count)).to(device))
     try:
@@ -269,7 +320,7 @@ def _images(network: Network, shape: tuple[int, ...], labels: Labels | None, dev
     if images is None:
         raise _UnfitError(f"it gives {type(found).__name__}, expected images")
     if images.ndim not in (2, 4) or len(images) != count:
-        raise _UnfitError(f"it gives {tuple(images.shape)} for {count} latents, expected (n, C, H, W)")
+        raise _UnfitError(f"it gives {tuple(images.shape)} for {count} inputs, expected (n, C, H, W)")
     if not bool(torch.isfinite(images).all()):
         raise InputError(f"the generator of {network.title} gives NaN or infinite values")
     return images.float().cpu()
@@ -335,7 +386,9 @@ def _range(images: Tensor, network: Network, options: GeneratorOptions) -> tuple
 
 def _said(network: Network, options: GeneratorOptions, found: _Found, guessed: str | None) -> Iterator[str]:
     """What was not said by the user or the file, so that it can be put right."""
-    if options.latent is None and not network.said:
+    if found.fed is not None:
+        yield from notes_of(found.fed, network.title)
+    elif options.latent is None and not network.said:
         yield f"the latent of {network.title} is taken to be {_sizes(found.latent)}, which it takes: see --latent"
     if guessed is not None:
         yield f"the images of {network.title} are taken to be {guessed}: see --image-range"

@@ -28,10 +28,14 @@ class FeatureBank:
         spatial_moments: of the features that keep the position in the image.
         images: uint8 (n, C, H, W), or points float32 (n, d).
         labels: class of each sample, int64 (n,), or (n, C) for one a channel.
+        inputs: uint8 (n, c, h, w), what an image-to-image model was fed for each sample.
+        targets: uint8 (n, C, H, W), the image that is wanted for each sample.
+        cycled: uint8 (n, c, h, w), what the model back makes of each sample.
         paths: (n,), squared length of short steps in the latent space, seen by the extractor, over the step squared.
         modes: what the modes are, known on the real side of a dataset that has them.
         held_out: other real samples than these, on the real side of a reference that has some.
-    All that are not None are of the same samples; `images`, `features` and `paths` may be of the first ones only.
+    All that are not None are of the same samples; `images`, what goes with them, `features` and `paths` may be of
+    the first ones only.
 
     Raises:
         InputError: their shapes are wrong or disagree, or a value is not finite.
@@ -44,6 +48,9 @@ class FeatureBank:
     images: Tensor | Rows | None = None
     labels: Tensor | None = None
     paths: Tensor | None = None
+    inputs: Tensor | Rows | None = None
+    targets: Tensor | Rows | None = None
+    cycled: Tensor | Rows | None = None
     modes: Modes | None = None
     held_out: FeatureBank | None = None
 
@@ -64,7 +71,9 @@ class FeatureBank:
                 raise InputError(f"{len(features)} features and {len(logits)} logits are not of the same samples")
 
     def __len__(self) -> int:
-        lengths = (self.features, self.logits, self.moments, self.spatial_moments, self.images, self.labels, self.paths)
+        pairs = (self.inputs, self.targets, self.cycled)
+        plain = (self.features, self.logits, self.images, self.labels, self.paths)
+        lengths = (*plain, *pairs, self.moments, self.spatial_moments)
         return max((len(values) for values in lengths if values is not None), default=0)
 
     def first(self, count: int) -> FeatureBank:
@@ -77,6 +86,9 @@ class FeatureBank:
             images=_first(self.images, count),
             labels=None if self.labels is None else self.labels[:count],
             paths=None if self.paths is None else self.paths[:count],
+            inputs=_first(self.inputs, count),
+            targets=_first(self.targets, count),
+            cycled=_first(self.cycled, count),
             modes=self.modes,
             held_out=None if self.held_out is None else self.held_out.first(count),
         )
@@ -95,7 +107,7 @@ def features_of(side: FeatureBank | Tensor) -> Tensor:
     bank = side if isinstance(side, FeatureBank) else FeatureBank(features=side)
     if bank.features is None:
         raise InputError("this metric needs features, and the bank holds none")
-    return _in_memory(bank.features)
+    return in_memory(bank.features)
 
 
 def moments_of(side: FeatureBank | Tensor | GroupedMoments) -> GroupedMoments:
@@ -117,7 +129,7 @@ def logits_of(side: FeatureBank | Tensor) -> Tensor:
     Raises:
         InputError: there are none.
     """
-    return _in_memory(_logits(side))
+    return in_memory(_logits(side))
 
 
 def logit_blocks(side: FeatureBank | Tensor) -> Iterator[Tensor]:
@@ -148,7 +160,7 @@ def images_of(side: FeatureBank) -> Tensor:
     """
     if side.images is None:
         raise InputError("this metric needs images, and the bank holds none")
-    return _in_memory(side.images)
+    return in_memory(side.images)
 
 
 def labels_of(side: FeatureBank) -> Tensor:
@@ -170,7 +182,8 @@ def _logits(side: FeatureBank | Tensor) -> Tensor | Rows:
     return side.logits
 
 
-def _in_memory(values: Tensor | Rows) -> Tensor:
+def in_memory(values: Tensor | Rows) -> Tensor:
+    """The rows of a head as one tensor."""
     return values.tensor() if isinstance(values, Rows) else values
 
 

@@ -27,6 +27,17 @@ def scales_of(height: int, width: int) -> int:
     return 0 if smallest < WINDOW else min(len(WEIGHTS), int(math.log2(smallest / WINDOW)) + 1)
 
 
+def single_scale_ssim(one: Tensor, other: Tensor) -> Tensor:
+    """Similarity of each pair at the images' own scale, (n,), from -1 to 1 (Wang et al., 2004).
+
+    Args:
+        one, other: float64 (n, C, H, W) from 0 to 255, 11 pixels a side or more; the channels' similarities are
+            averaged.
+    """
+    luminance, contrast = _terms(one, other)
+    return (luminance * contrast).mean(dim=(1, 2, 3))
+
+
 def multi_scale_ssim(one: Tensor, other: Tensor) -> Tensor:
     """Similarity of each pair, (n,), float64, from 0 to 1.
 

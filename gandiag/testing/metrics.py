@@ -184,15 +184,22 @@ def _banks(metric: Metric, count: int, draw: Callable[[tuple[int, ...]], Tensor]
             return torch.from_numpy(drawn).float().reshape(count, *shape) + shift
 
         features = values("features", DIMENSION) if heads & {"features", "moments"} else None
-        images = 128 + 40 * values("images", 3, SIZE, SIZE) if "images" in heads else None
+
+        def pixels(head: str) -> Tensor | None:
+            found = 128 + 40 * values(head, 3, SIZE, SIZE) if head in heads else None
+            return None if found is None else found.round().clamp(0, 255).byte()
+
         return FeatureBank(
             features=features if "features" in heads else None,
             logits=3 * values("logits", 1, CLASSES) if "logits" in heads else None,
             moments=None if features is None or "moments" not in heads else grouped_moments(features),
             spatial_moments=grouped_moments(values("spatial", DIMENSION)) if "spatial_moments" in heads else None,
-            images=None if images is None else images.round().clamp(0, 255).byte(),
+            images=pixels("images"),
             labels=torch.arange(count) % CLASSES if "labels" in heads else None,
             paths=values("paths").square() if "paths" in heads else None,
+            inputs=pixels("inputs"),
+            targets=pixels("targets"),
+            cycled=pixels("cycled"),
             modes=modes,
         )
 
@@ -220,6 +227,9 @@ def _fields(bank: FeatureBank) -> dict[str, Tensor]:
         "images": bank.images,
         "labels": bank.labels,
         "paths": bank.paths,
+        "inputs": bank.inputs,
+        "targets": bank.targets,
+        "cycled": bank.cycled,
     }
     return {name: values for name, values in fields.items() if isinstance(values, Tensor)}
 
@@ -240,6 +250,9 @@ def _reordered(bank: FeatureBank) -> FeatureBank:
         images=chosen.get("images"),
         labels=chosen.get("labels"),
         paths=chosen.get("paths"),
+        inputs=chosen.get("inputs"),
+        targets=chosen.get("targets"),
+        cycled=chosen.get("cycled"),
         modes=bank.modes,
         held_out=bank.held_out,
     )

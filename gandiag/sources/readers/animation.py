@@ -8,6 +8,7 @@ from PIL import Image, ImageSequence
 from torch import Tensor
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import MERCY, MOST_RATIO
 from gandiag.core.protocols import Source
 from gandiag.sources.decode import FORMATS, GREY, MOST_PIXELS, PNG, quiet_pillow, to_rgb_or_grey
 from gandiag.sources.formats import File, Reader, SourceOptions
@@ -39,6 +40,7 @@ def _open(file: File, options: SourceOptions) -> Source:
                 in_order=options.by_name,
                 lossy=lossy,
                 find_grey=True,
+                limit=max(MOST_RATIO * file.path.stat().st_size, MERCY),
             )
     except InputError:
         raise

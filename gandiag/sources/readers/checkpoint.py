@@ -5,15 +5,14 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 
+from gandiag.core.pickles import Made, Pickled, PickleError, saved_pickles, tensors_of
 from gandiag.core.protocols import Source
 from gandiag.sources.checkpoint import FORMAT, PICKLE, load_checkpoint
 from gandiag.sources.formats import File, Reader, SourceOptions
 from gandiag.sources.generator import checkpoint_source
 from gandiag.sources.network import network_source
 from gandiag.sources.pickled_network import pickled_network, refusal
-from gandiag.sources.pickles import Made, Pickled, PickleError, tensors_of
 from gandiag.sources.saved import holds_pickle, holds_samples
-from gandiag.sources.saved_weights import saved_pickles
 from gandiag.sources.weights_network import weights_network
 
 
@@ -28,7 +27,12 @@ def _open(file: File, options: SourceOptions) -> Source:
     if content is None or _is_own(content):
         checkpoint = load_checkpoint(file.path)
         return checkpoint_source(
-            checkpoint, seed=options.seed, device=options.device, precision=options.precision, options=said
+            checkpoint,
+            seed=options.seed,
+            device=options.device,
+            precision=options.precision,
+            options=said,
+            inputs=options.inputs,
         )
     if said.unsafe_pickle:
         network = pickled_network(file.path, said)
@@ -36,7 +40,14 @@ def _open(file: File, options: SourceOptions) -> Source:
         raise refusal(file.path, content.names)
     else:
         network = weights_network(file.path, said)
-    return network_source(network, said, seed=options.seed, device=options.device, precision=options.precision)
+    return network_source(
+        network,
+        said,
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+        inputs=options.inputs,
+    )
 
 
 def _content(file: File) -> Pickled | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import read_bounded
 from gandiag.core.protocols import Source
 from gandiag.sources import labels_file
 from gandiag.sources.decode import SUFFIXES
@@ -98,9 +99,7 @@ def _labels(root: Path, names: Sequence[str]) -> LabelsFile:
     said = root / labels_file.NAME
     if not said.is_file():
         return LabelsFile(folder_classes(names))
-    if said.stat().st_size > labels_file.MOST_BYTES:
-        raise InputError(f"{shown(said)} is too large to be a list of classes; remove it")
-    return labels_file.read_labels(said.read_bytes(), names, str(said))
+    return labels_file.read_labels(read_bounded(said), names, str(said))
 
 
 def _nothing(root: Path) -> str:

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from gandiag.core.errors import InputError, MissingExtraError, shown
+from gandiag.core.files import check_ratio
 from gandiag.core.protocols import Source
 from gandiag.sources.arrays import as_tensor, table_source
 from gandiag.sources.choice import choose
 from gandiag.sources.file_table import TORCH
 from gandiag.sources.formats import File, Reader, SourceOptions
-from gandiag.sources.spool import check_ratio
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 IMAGES = ("images", "imgs", "data", "samples", "x", "image", "img", "arr_0")

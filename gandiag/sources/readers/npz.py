@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import check_ratio
 from gandiag.core.protocols import Source
 from gandiag.sources import labels_file
 from gandiag.sources.arrays import Table, as_tensor, table_source
 from gandiag.sources.choice import choose
 from gandiag.sources.formats import File, Reader, SourceOptions
 from gandiag.sources.numpy_file import MOST_HEADER, npy_array, npy_header, npy_table
-from gandiag.sources.spool import BLOCK, Spool, check_ratio, open_handle
+from gandiag.sources.spool import BLOCK, Spool, open_handle
 
 DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 LOCAL = 30  # bytes before an entry's name

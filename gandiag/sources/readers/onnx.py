@@ -16,7 +16,12 @@ def _recognises(file: File) -> bool:
 def _open(file: File, options: SourceOptions) -> Source:
     network = onnx_network(file.path, options.generator, options.device)
     return network_source(
-        network, options.generator, seed=options.seed, device=options.device, precision=options.precision
+        network,
+        options.generator,
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+        inputs=options.inputs,
     )
 
 

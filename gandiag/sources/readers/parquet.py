@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, MissingExtraError, shown
+from gandiag.core.files import check_ratio
 from gandiag.core.protocols import Source
 from gandiag.sources.archive import archive_source
 from gandiag.sources.choice import choose
 from gandiag.sources.encoded import checked_size
 from gandiag.sources.formats import File, Reader, SourceOptions
 from gandiag.sources.labels_file import LabelsFile
-from gandiag.sources.spool import Spool, check_ratio
+from gandiag.sources.spool import Spool
 
 MAGIC = b"PAR1"
 IMAGES = ("image", "img", "images", "jpg", "png", "picture", "pixel_values")

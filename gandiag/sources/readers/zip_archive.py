@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import MOST_TEXT
 from gandiag.core.protocols import Source
 from gandiag.sources import labels_file
 from gandiag.sources.archive import archive_source, check_name
@@ -94,6 +95,8 @@ def zip_part(path: Path, title: str) -> ZipPart:
     if said is None:
         return part
     _check(said, title)
+    if said.file_size > MOST_TEXT:
+        raise InputError(f"{shown(title)} holds a {labels_file.NAME} of {said.file_size:,} bytes; remove it")
     return replace(part, labels=labels_file.read_labels(part.content(said), names, f"{title}:{labels_file.NAME}"))
 
 
