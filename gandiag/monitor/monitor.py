@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gandiag.core.alert import Alert, at_least
+from gandiag.core.alert import KINDS, Alert, at_least
 from gandiag.core.errors import InputError, TrainingAlert, UnknownNameError, UsageError, shown
 from gandiag.core.signals import QUALITY, SIGNALS
 from gandiag.monitor.capture.loop import Loop
@@ -64,6 +64,7 @@ class Monitor:
         self._fresh = False  # something happened since the last record
         self._stop: Alert | None = None
         self._stopping = False
+        self._stop_by: Callable[[Alert], object] | None = None
         self._said: set[str] = set()
         self._evaluations: list[Evaluation] = []
         self._closed = not active
@@ -174,9 +175,12 @@ class Monitor:
 
         Raises:
             UnknownNameError: no signal has that name.
+            TrainingAlert: an alert asked to stop, and no optimizer is watched at whose step it would be raised.
         """
         if self._closed:
             return
+        if not self._loop.steps_are_seen:
+            self._check()
         named = {
             "g_loss": g_loss,
             "d_loss": d_loss,
@@ -235,6 +239,15 @@ class Monitor:
             raise UsageError("evaluate_every needs a generator; give it to watch")
         self._evaluations.append(Evaluation(steps, scorer, name, better, network))
 
+    def stop_by(self, function: Callable[[Alert], object]) -> None:
+        """Where an alert is to stop the training, call a function with it instead of raising `TrainingAlert`.
+
+        Args:
+            function: called at once, and in `torch.distributed` at the same step on all ranks; the training goes on
+                until it takes notice.
+        """
+        self._stop_by = function
+
     def report(self) -> str:
         """What is seen of the run, and which rules have no signals and why, as lines of text."""
         if not self.active:
@@ -246,6 +259,9 @@ class Monitor:
             lines.append(f"{player.key}: {watched}")
         for key, losses in self._loop.losses.items():
             lines.append(f"{key}: its loss is {losses.kind}")
+        share = self._loop.pace.share
+        if share is not None:
+            lines.append(f"the monitor's own time: {share:.1%} of the last window's")
         lines += self._loop.complaints()
         lines += [f"switched off: {part}: {why}" for part, why in self._guard.off.items()]
         lines += [f"inactive: {kind}: {why}" for kind, why in sorted(self._recorder.engine.inactive().items())]
@@ -398,7 +414,8 @@ class Monitor:
         wanted = alert.kind in self._settings.stop_on or self._settings.raises
         if wanted and at_least(alert.severity, "warning") and self._stop is None:
             self._stop = alert
-            self._stopping = _ranks() == 1
+            if _ranks() == 1:
+                self._end(alert)
 
     def _agree(self) -> None:
         """All ranks stop together, where one of them wants to."""
@@ -407,11 +424,25 @@ class Monitor:
         device = next((p.device for each in self._players if each.network for p in each.network.parameters()), "cpu")
         if torch.distributed.get_backend() == "gloo":
             device = "cpu"
-        flag = torch.tensor(float(self._stop is not None), device=device)
-        torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-        if flag.item() > 0:
-            elsewhere = Alert("non_finite", "critical", self._step, self._step, "another process raised an alert")
-            self._stop, self._stopping = self._stop or elsewhere, True
+        kinds = [None, "alert of an outside detector", *KINDS]
+        kind = self._stop.kind if self._stop is not None else None
+        place = kinds.index(kind) if kind in kinds else 1
+        highest = torch.tensor(float(place), device=device)
+        torch.distributed.all_reduce(highest, op=torch.distributed.ReduceOp.MAX)
+        kind = kinds[int(highest.item())]
+        if kind is not None:
+            elsewhere = Alert(kind, "critical", self._step, self._step, "another process raised this alert")
+            if self._stop is None:
+                self._say("elsewhere", f"another process raised {kind}: all stop")
+            self._end(self._stop or elsewhere)
+
+    def _end(self, alert: Alert) -> None:
+        """Stop the training: all ranks want to."""
+        if self._stop_by is None:
+            self._stop, self._stopping = alert, True
+        else:
+            self._stop = None
+            self._stop_by(alert)
 
     def _check(self) -> None:
         """Before a step of an optimizer: stop the training where an alert asks for it."""

@@ -23,6 +23,7 @@ class Pace:
     dense: bool = True
     spent: float = 0.0
     since: float | None = None
+    share: float | None = None  # of the last window's time that the monitor took
 
     def tracked(self, steps: int) -> bool:
         """Whether the step after `steps` steps of a player is measured."""
@@ -30,12 +31,13 @@ class Pace:
 
     def adapt(self, now: float, steps: int) -> None:
         """At the end of a window: measure more rarely where it took too long, more often where there is room."""
-        if self.since is not None and now > self.since and self.most is not None and steps > DENSE:
-            share = self.spent / (now - self.since)
+        if self.since is not None and now > self.since:
+            self.share = self.spent / (now - self.since)
+        if self.share is not None and self.most is not None and steps > DENSE:
             place = LADDER.index(self.every)
-            if share > self.most:
+            if self.share > self.most:
                 place = min(place + 1, len(LADDER) - 1)
-            elif share < self.most / 4:
+            elif self.share < self.most / 4:
                 place = max(place - 1, 0)
             self.every = LADDER[place]
         self.spent, self.since = 0.0, now

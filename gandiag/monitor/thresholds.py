@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
+from gandiag.core.files import MOST_TOML, read_bounded
 from gandiag.monitor.detectors import DETECTORS
 
 Thresholds = Mapping[str, Mapping[str, Any] | bool]
@@ -54,11 +55,11 @@ def read_thresholds(path: str | Path) -> dict[str, dict[str, Any] | bool]:
         UsageError: a value is of the wrong kind or range.
     """
     try:
-        values: dict[str, dict[str, Any] | bool] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values: dict[str, dict[str, Any] | bool] = tomllib.loads(read_bounded(path, MOST_TOML).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"thresholds file {shown(path)} cannot be read: {reason}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"thresholds file {shown(path)} is no TOML: {error}") from error
     try:
         settled(values)

@@ -34,7 +34,7 @@ try:
         if step == 60 and rank == 1:
             monitor.observe(d_loss=float("nan"))
 except gandiag.TrainingAlert as alert:
-    print(f"rank {rank} stopped at {monitor.current_step}", flush=True)
+    sys.stdout.write(f"rank {rank} stopped at {monitor.current_step}\\n")  # in one piece: two processes write
 torch.distributed.destroy_process_group()
 """
 
@@ -49,5 +49,7 @@ def test_all_ranks_stop_at_the_same_step_and_one_logs(tmp_path):
     )
     lines = sorted(line for line in done.stdout.splitlines() if line.startswith("rank"))
     assert lines == ["rank 0 stopped at 100", "rank 1 stopped at 100"], done.stderr[-2000:]
+    assert done.stderr.count("gandiag: step") == 1  # rank 0 alone speaks
+    assert "gandiag: step 100: another process raised non_finite" in done.stderr
     assert [record.step for record in read_run_log(tmp_path / "run").records] == [50, 100]
     assert "auc" in read_run_log(tmp_path / "run").records[0].signals

@@ -132,16 +132,16 @@ def test_training_with_the_monitor_is_bit_for_bit_training_without_it(name):
 
 
 def test_statistics_of_samples_equal_those_taken_by_hand(monkeypatch):
-    monkeypatch.setattr(loops, "BATCH", 512)
+    monkeypatch.setattr(loops, "BATCH", 256)
     setting, kept, _ = play("separate calls", STEPS, watched=True)
     real, fake = (setting.hand.samples[side].double() for side in ("real", "fake"))
     signals = kept.records[0].signals
     among_real, among_fake, across = torch.cdist(real, real), torch.cdist(fake, fake), torch.cdist(real, fake)
-    far = 1e9 * torch.eye(512)
+    far = 1e9 * torch.eye(256)
     nearest = [float((each + far).min(dim=1).values.median()) for each in (among_fake, among_real)]
     radius = among_real.sort(dim=1).values[:, 5]
     kernels = []
-    scale = float(among_real[~torch.eye(512, dtype=torch.bool)].median()) / 4
+    scale = float(among_real[~torch.eye(256, dtype=torch.bool)].median()) / 4
     for distances in (among_real, among_fake):
         kernel = (-distances[:128, :128].square() / (2 * scale**2)).exp() / 128
         shares = torch.linalg.eigvalsh(kernel).clamp_min(1e-30)

@@ -219,6 +219,7 @@ class Judge:
     def _own_phase(self, step: int, calls: list[Call], learning: bool, scale: Tensor | None) -> None:
         sides: dict[str, list[Tensor]] = {"real": [], "fake": []}
         peaks: list[Tensor] = []
+        calls = _used(calls)
         labels = {"real": False, "fake": False}
         for call in calls:
             labels.update(dict.fromkeys(call.rows, True))
@@ -229,7 +230,9 @@ class Judge:
                 sides[side].append(scores[rows])
                 if self.keeps:
                     self.last[side] = call
-            peaks.extend(tensor.abs().max().float() for tensor in call.raw.tensors if tensor.numel() > len(scores))
+            if call.raw.how == "scores":
+                maps = [tensor for tensor in call.raw.tensors if tensor.numel() > len(scores)]
+                peaks.extend(tensor.abs().max().float() for tensor in maps)
         self.seen.phases += 1
         self.seen.real += labels["real"]
         self.seen.fake += labels["fake"]
@@ -276,6 +279,13 @@ class Judge:
         if totals:
             total = totals[0] if len(totals) == 1 else torch.stack(totals).sum(dim=0)
             self._buffers.put(f"slope {side}", self.player.key, step, total if scale is None else total / scale)
+
+
+def _used(calls: list[Call]) -> list[Call]:
+    """Without calls whose scores no loss used where those of their like were used, as in InfoGAN's third turn."""
+    trained = {call.label for call in calls if any(slope is not None for slope in call.slopes)}
+    unused = [call.label in trained and call.slopes and all(slope is None for slope in call.slopes) for call in calls]
+    return [call for call, left_out in zip(calls, unused, strict=True) if not left_out]
 
 
 def _keep(slopes: list[Tensor | None], place: int, gradient: Tensor) -> None:

@@ -13,13 +13,13 @@ from gandiag.monitor.measure.confidence import Array
 
 SIDE = 32  # images are pooled to this at most
 WIDTH = 3072  # and what is no image to so many numbers
-SAMPLES = 512  # a side has so many at most; a CPU takes fewer of what is wide, where a distance costs more
-WIDE, WIDE_SAMPLES = 64, 256
+SAMPLES = 512  # a side has so many at most
+CPU_SAMPLES = 256  # and so many on a CPU, where a measurement costs four times less for it
 LEAST = 8
 MOST_BATCHES = 16
 KERNEL_SAMPLES = 128
 NEIGHBOUR = 5
-SAME = 1e-6  # squared distance, relative to the mean one, below which two real samples are the same
+SAME = 1e-10  # squared distance, relative to the mean one, below which two real samples are the same
 
 
 def pooled(samples: Tensor) -> Tensor:
@@ -44,11 +44,10 @@ class Collector:
     def add(self, side: str, samples: Tensor) -> None:
         """Keep samples (n, ...), `real` or `fake` ones."""
         rows = self._rows[side]
+        self.wanted = CPU_SAMPLES if samples.device.type == "cpu" else SAMPLES
         new = pooled(samples[: self.wanted])
         if rows and (rows[0].shape[1] != new.shape[1] or rows[0].device != new.device):
             rows.clear()
-        wide = new.device.type == "cpu" and new.shape[1] > WIDE
-        self.wanted = WIDE_SAMPLES if wide else SAMPLES
         self.batch = max(1, len(new))
         rows.append(new)
         while len(rows) > 1 and sum(map(len, rows)) - len(rows[0]) >= self.wanted:

@@ -16,6 +16,7 @@ from gandiag.monitor.measure.confidence import Array, LossKind
 
 FIT = 1e-3  # largest error of a fit, relative to the derivatives
 CLEAR = 10.0  # how many times better the best fit must be than the next
+SMOOTH = 0.3  # how far beyond 0 and 1 a label may lie
 SAMPLES = 8  # samples that a fit of two coefficients takes at least
 
 
@@ -41,7 +42,7 @@ class Evidence:
     @property
     def known(self) -> bool:
         """Whether more evidence would change nothing."""
-        return self.kind in ("bce", "probability", "hinge") or len(self._label) == 2
+        return self.kind in ("bce", "probability", "hinge", "relativistic") or len(self._label) == 2
 
     def add(self, side: str, scores: Array, slopes: Array) -> None:
         """Take outputs and the loss's derivatives by them, of `real` or `fake` samples or the `generator`'s phase."""
@@ -63,6 +64,8 @@ class Evidence:
             self._beyond += int(beyond.any()) if side != "generator" else 0
             # A hinge would have been flat there; before that the two look alike.
             self.kind = "wgan" if self._beyond else "unknown"
+        elif name == "bce" and not -SMOOTH <= -offset / rise <= 1 + SMOOTH:
+            self.kind = "relativistic"  # the other side's outputs add to the offset, so that no label explains it
         elif name in ("bce", "probability"):
             self.kind = "bce" if name == "bce" else "probability"
         elif name == "lsgan" and self.kind in ("unknown", "lsgan"):

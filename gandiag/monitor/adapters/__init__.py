@@ -1,0 +1,1 @@
+"""The monitor inside trainers that own the loop; each module needs its package, and is imported only when used."""
