@@ -33,7 +33,7 @@ def points(count=100):
 def test_batches_are_halved_until_they_fit_and_nothing_is_lost(error):
     extractor, warnings = Halving(7, error), []
     bank = extract(points(), {"x": Task(extractor, {"features": 100})}, 100, batch_size=64, warn=warnings.append)["x"]
-    assert torch.equal(features_of(bank), points().samples)
+    assert torch.equal(features_of(bank), points().read(0, 100))
     assert max(extractor.sizes[4:]) == 4
     assert [warning.split()[-1] for warning in warnings] == ["32", "16", "8", "4"]
 
@@ -71,7 +71,7 @@ def test_one_read_serves_all_tasks():
 
         def read(self, start, stop):
             Counted.reads += stop - start
-            return points().samples[start:stop]
+            return points().read(0, 100)[start:stop]
 
     tasks = {name: Task(Halving(100), {"features": 100, "moments": 100}) for name in "ab"}
     banks = extract(Counted(), tasks, 100, batch_size=30)
