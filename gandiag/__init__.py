@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gandiag.evaluation.sampling import sample
     from gandiag.evaluation.score import score
     from gandiag.evaluation.statistics import build_statistics
+    from gandiag.extractors import open_extractor
     from gandiag.gates.gate import gate
     from gandiag.gates.history import read_history
     from gandiag.gates.policy import Policy
@@ -88,6 +89,7 @@ _HOMES = {
     "load_dataset": "gandiag.datasets",
     "make_study": "gandiag.study.make",
     "measured": "gandiag.core.score",
+    "open_extractor": "gandiag.extractors",
     "plan_samples": "gandiag.evaluation.planning",
     "read_history": "gandiag.gates.history",
     "read_statistics": "gandiag.statistics.statistics_file",
@@ -139,6 +141,7 @@ __all__ = [
     "load_dataset",
     "make_study",
     "measured",
+    "open_extractor",
     "plan_samples",
     "read_history",
     "read_statistics",

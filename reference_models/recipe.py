@@ -90,7 +90,7 @@ class Recipe:
         decay_from: the part of the run after which learning rates fall linearly to zero; 1 for never.
         save_every: steps from one save to the next.
         preview_every: steps from one preview to the next.
-        latent: the generator's input.
+        latent: the generator's input; None where it takes images.
         generator: the one player.
         discriminator: the other.
         penalties: on the discriminator; those of weight 0 are left out.
@@ -99,6 +99,7 @@ class Recipe:
         head_start: updates of the discriminator before the first step.
         simultaneous: the generator's gradient is taken before the discriminator's update, not after it.
         joint_batches: the discriminator's turn shows it real samples and fakes in one batch, not in two.
+        task: of an image-to-image model, with its numbers; None for one that takes noise.
     """
 
     name: str
@@ -111,7 +112,7 @@ class Recipe:
     decay_from: float
     save_every: int
     preview_every: int
-    latent: Latent
+    latent: Latent | None
     generator: Player
     discriminator: Player
     penalties: tuple[Penalty, ...]
@@ -120,6 +121,18 @@ class Recipe:
     head_start: int = 0
     simultaneous: bool = False
     joint_batches: bool = False
+    task: Choice | None = None
+
+    @property
+    def prior(self) -> Latent:
+        """The distribution of the noise.
+
+        Raises:
+            UsageError: the generator takes images.
+        """
+        if self.latent is None:
+            raise UsageError(f"recipe {self.name} has no latent: its generator takes images")
+        return self.latent
 
     @property
     def conditional(self) -> bool:
@@ -188,13 +201,19 @@ def read_recipe(
 
 
 def override(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `overrides` in place of its values, table by table; another network drops the config of the old."""
+    """`base` with `overrides` in place of its values, table by table.
+
+    Another network, or another task, drops the config of the old one.
+    """
     kept = dict(base)
     for player in ("generator", "discriminator"):
         old, new = kept.get(player), overrides.get(player)
         if isinstance(old, dict) and isinstance(new, dict):
             network = new.get("network", old.get("network"))
             kept[player] = {k: v for k, v in old.items() if k != "config" or network == old.get("network")}
+    old, new = kept.get("task"), overrides.get("task")
+    if isinstance(old, dict) and isinstance(new, dict) and new.get("name", old.get("name")) != old.get("name"):
+        del kept["task"]
     return merge(kept, overrides)
 
 
@@ -236,6 +255,8 @@ def _parsed(line: str) -> dict[str, Any]:
 
 
 def _recipe(name: str, table: Table) -> Recipe:
+    task = _task(table.table("task"))
+    noisy = task is None or bool(table.table("latent").plain())
     recipe = Recipe(
         name=name,
         summary=table.text("summary"),
@@ -247,7 +268,7 @@ def _recipe(name: str, table: Table) -> Recipe:
         decay_from=table.number("decay_from", 1.0, high=1.0),
         save_every=table.whole("save_every", 1000),
         preview_every=table.whole("preview_every", 500),
-        latent=_latent(table.table("latent")),
+        latent=_latent(table.table("latent")) if noisy else None,
         generator=_player(table.table("generator")),
         discriminator=_player(table.table("discriminator")),
         penalties=_penalties(table.table("penalties")),
@@ -256,9 +277,18 @@ def _recipe(name: str, table: Table) -> Recipe:
         head_start=table.whole("head_start", 0, least=0),
         simultaneous=table.flag("simultaneous", False),
         joint_batches=table.flag("joint_batches", False),
+        task=task,
     )
     table.close()
     return recipe
+
+
+def _task(table: Table) -> Choice | None:
+    config = table.plain()
+    if not config:
+        return None
+    name = table.text("name")
+    return Choice(name, {key: value for key, value in config.items() if key != "name"})
 
 
 def _latent(table: Table) -> Latent:

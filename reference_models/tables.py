@@ -12,6 +12,9 @@ from typing import Any
 from gandiag import UnknownNameError, UsageError
 
 
+MOST_BYTES = 2**20
+
+
 class Table:
     """One table, from which keys are taken; `close` refuses what nobody took.
 
@@ -108,8 +111,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         UsageError: it is not TOML.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}; correct it") from error
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import gandiag
 from gandiag import TrainingProgress, TrainingRequest, UsageError
 from reference_models import catalogue
-from reference_models.recipe import load_recipe, summaries
+from reference_models.recipe import Recipe, load_recipe, summaries
 
 if TYPE_CHECKING:
     import torch
 
-    from reference_models.training.loop import Run
+    from reference_models.training.run import Run
 
 
 class ReferenceTrainer:
@@ -46,6 +46,10 @@ class ReferenceTrainer:
         """Names of the penalties on the discriminator, with one line on each."""
         return catalogue.summaries("penalties")
 
+    def tasks(self) -> Mapping[str, str]:
+        """Names of the tasks of image-to-image models, with one line on each."""
+        return catalogue.summaries("tasks")
+
     def plan(self, request: TrainingRequest) -> Mapping[str, str]:
         """What `train` would run and about how long, by a few steps that are thrown away; nothing is written.
 
@@ -68,7 +72,7 @@ class ReferenceTrainer:
             InputError: a file is damaged or cannot be written.
             TrainingError: a loss or a weight is not finite.
         """
-        from reference_models.training.loop import train
+        from reference_models.training.loops import train
 
         run, config = decide(request)
         return train(run, report, config, request.resume)
@@ -82,8 +86,8 @@ def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
     import torch
 
     from reference_models.training.folder import FORMAT, Folder, check_same, previous_run
-    from reference_models.training.loop import Run
     from reference_models.training.options import Options
+    from reference_models.training.run import Run
 
     if request.steps is not None and request.steps < 1:
         raise UsageError(f"--steps is {request.steps}, expected at least 1")
@@ -92,7 +96,7 @@ def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
     folder = Folder(Path(request.out))
     before = previous_run(folder, request.resume) or {}
     wanted = request.dataset or before.get("dataset") or default.dataset
-    data = gandiag.load_dataset(wanted, seed=request.seed, root=request.data_root, download=request.download)
+    data = _data(request, wanted, default)
     dataset = data.info.dataset or data.info.name
     recipe = load_recipe(request.recipe, dataset, request.fault, request.overrides)
     steps = request.steps or before.get("steps") or recipe.steps
@@ -120,7 +124,31 @@ def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
     config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
     if request.resume:
         check_same(before, config, folder)
-    return Run(recipe, data, dataset, steps, request.seed, device, folder, origin, options), config
+    held_out = _held_out(request, dataset, recipe) if recipe.task is not None else None
+    return Run(recipe, data, dataset, steps, request.seed, device, folder, origin, options, held_out), config
+
+
+def _data(request: TrainingRequest, dataset: str, recipe: Recipe, split: str = "train") -> Any:
+    """A dataset by its name, or two folders of images for a task that learns from such."""
+    from reference_models.training.image_folders import NAME, open_folders
+    from reference_models.training.tasks import make_task
+
+    if dataset == NAME and recipe.task is not None:
+        task = make_task(recipe)
+        if not task.pairs_of_folders:
+            raise UsageError(f"recipe {recipe.name} does not learn from two folders; choose another --dataset")
+        return open_folders(request.data_root, task.size, split)
+    return gandiag.load_dataset(
+        dataset, split=split, seed=request.seed, root=request.data_root, download=request.download
+    )
+
+
+def _held_out(request: TrainingRequest, dataset: str, recipe: Recipe) -> Any:
+    """Samples that are not trained on, or None where the dataset has none."""
+    try:
+        return _data(request, dataset, recipe, "test")
+    except UsageError:
+        return None
 
 
 def _device(name: str) -> torch.device:

@@ -10,7 +10,7 @@ import click
 from gandiag.cli.options import debug_option
 from gandiag.core.registry import Registry
 
-TRAINING = ("recipes", "faults", "techniques", "losses", "penalties")
+TRAINING = ("recipes", "faults", "techniques", "losses", "penalties", "tasks")
 KINDS = ("metrics", "extractors", "datasets", "generators", "detectors", "sinks", *TRAINING)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -127,4 +128,16 @@ def train_command(
 
         checkpoint = trainer.train(request, report)
     if os.environ.get("RANK", "0") == "0":  # of the processes of torchrun, one talks
+        for line in _scores(checkpoint.with_name("scores.json")):
+            click.echo(line, err=True)
         click.echo(checkpoint)
+
+
+def _scores(file: Path) -> list[str]:
+    """The scores that a trainer left, a line each; none where it left none."""
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8"))["scores"]
+        width = max(map(len, scores), default=0)
+        return [f"{name:<{width}}  {float(value):.4g}" for name, value in scores.items()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []

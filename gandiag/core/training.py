@@ -76,8 +76,9 @@ class TrainingCallback(Protocol):
 class Trainer(Protocol):
     """A set of recipes that can be trained. Listing them loads no torch.
 
-    A trainer may have more to list: `techniques`, `losses` and `penalties`, methods like `recipes`. One that takes
-    paths of recipe files has the attribute `reads_files = True`.
+    A trainer may have more to list: `techniques`, `losses`, `penalties` and `tasks`, methods like `recipes`. One that
+    takes paths of recipe files has the attribute `reads_files = True`. One that scores its own models writes a
+    `scores.json` beside the checkpoint, `{"scores": {name: number}}`, which `gandiag train` shows.
     """
 
     def recipes(self) -> Mapping[str, str]:

@@ -40,11 +40,15 @@ class Moment:
         part: of the run that is over, from 0 to below 1.
         draw: a source of random numbers for a purpose, a function of the seed, the update and the purpose alone.
         device: where the networks are.
+        step: of the run, counted from 0.
+        update: of the player, counted from 0.
     """
 
     part: float
     draw: Callable[[str], torch.Generator]
     device: torch.device
+    step: int = 0
+    update: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,9 @@ class Technique:
         """The shape of one sample as the discriminator sees it."""
         return shape
 
+    def alter_generator(self, network: nn.Module) -> None:
+        """Change the new network in place; as `alter_discriminator`."""
+
     def alter_discriminator(self, network: nn.Module) -> None:
         """Change the new network in place. What is drawn from PyTorch's default generator depends on the seed alone."""
 
@@ -109,6 +116,9 @@ class Technique:
     def generator_parameters(self) -> Iterable[nn.Parameter]:
         """More weights for the generator's optimizer."""
         return ()
+
+    def before_step(self, generator: nn.Module, discriminator: nn.Module, moment: Moment) -> None:
+        """Called at the beginning of each step of the run."""
 
     def replay(self, fake: Tensor, moment: Moment) -> Tensor:
         """The fakes for the discriminator's turn, detached."""

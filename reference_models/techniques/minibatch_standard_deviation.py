@@ -45,7 +45,8 @@ class MinibatchStandardDeviation(Technique):
     def alter_discriminator(self, network: nn.Module) -> None:
         """Give the head the spread too."""
         count = feature_count(network)
-        network.head = nn.Sequential(Spread(self.group), nn.Linear(count + 1, 1))
+        linear = getattr(network, "linear", nn.Linear)
+        network.head = nn.Sequential(Spread(self.group), linear(count + 1, 1))
 
 
 TECHNIQUE = MinibatchStandardDeviation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from torch import nn
 
 from gandiag import Latent, UsageError
 from reference_models import catalogue
-from reference_models.networks.fitting import fitted
+from reference_models.networks.fitting import fitted, joined
 from reference_models.recipe import Player
 from reference_models.training import seeds
 
@@ -40,6 +41,30 @@ def blueprint(
     classes = num_classes if player.conditional else None
     config = fitted(part, f"{player.network} {kind}", shape, latent.dim, player.config, classes)
     return Blueprint(kind, player.network, config)
+
+
+def image_blueprint(
+    kind: str, player: Player, input_shape: tuple[int, ...], shape: tuple[int, ...], known: Mapping[str, object]
+) -> Blueprint:
+    """The blueprint of a player of an image-to-image model.
+
+    Args:
+        kind: `generator` or `discriminator`.
+        player: of the recipe.
+        input_shape: of the images that a generator is given.
+        shape: of those that it makes, which a discriminator sees.
+        known: what else is decided, for a network that asks for it.
+
+    Raises:
+        UnknownNameError: there is no such network, or it has no such argument.
+        UsageError: it is a generator of noise.
+    """
+    part = catalogue.part(f"networks.{kind}s", kind, player.network)
+    wanted = inspect.signature(part.build).parameters
+    if kind == "generator" and ("input_shape" not in wanted or not set(known) <= set(wanted)):
+        raise UsageError(f"the {player.network} generator is of no use for this task; choose another network")
+    values = {"input_shape": list(input_shape), "shape": list(shape), "channels": shape[0], **known}
+    return Blueprint(kind, player.network, joined(part, f"{player.network} {kind}", values, player.config))
 
 
 def build(

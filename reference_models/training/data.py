@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -52,6 +53,41 @@ class Labelled(Data, Protocol):
     def labels(self, start: int, stop: int) -> Tensor | None:
         """Classes of samples `start` to `stop`: (n,), or (n, C) for one a channel; None if unlabelled."""
         ...
+
+
+class Part:
+    """Samples `start` to `stop` of a dataset.
+
+    Args:
+        data: the dataset.
+        start: its first sample.
+        stop: the one after its last; None for none, of a dataset that is drawn without end.
+    """
+
+    def __init__(self, data: Data, start: int, stop: int | None) -> None:
+        self._data, self._start, self._stop = data, start, stop
+        self.info = PartInfo(data.info.name, data.info.shape, None if stop is None else stop - start)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Samples of the part."""
+        return self._data.read(*self._place(start, stop))
+
+    def labels(self, start: int, stop: int) -> Tensor | None:
+        """Classes of samples of the part."""
+        return self._data.labels(*self._place(start, stop)) if hasattr(self._data, "labels") else None
+
+    def _place(self, start: int, stop: int) -> tuple[int, int]:
+        end = self._start + stop
+        return self._start + start, end if self._stop is None else min(end, self._stop)
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """What a part is."""
+
+    name: str
+    shape: tuple[int, ...]
+    size: int | None
 
 
 class Batches:

@@ -55,6 +55,22 @@ class Evaluation:
         """
         if any(line["step"] == step for line in self._past):
             return {}
+        name, better, found, errors = self._measured()
+        values = {key: value for key, value in found.items() if value is not None}
+        line: dict[str, Any] = {"step": step, "scores": values}
+        if errors:
+            line["stderr"] = {key: error for key, error in errors.items() if key in values}
+        sign = 1 if better == "higher" else -1
+        before = [sign * past["scores"][name] for past in self._past if name in past["scores"]]
+        self._past.append(line)
+        if self._team.leads:
+            self._write()
+            if name in values and all(sign * values[name] > value for value in before):
+                _copy(self._folder.checkpoint, self._folder.best)
+        return values
+
+    def _measured(self) -> tuple[str, str, dict[str, float | None], dict[str, float | None]]:
+        """The score that decides, whether `higher` or `lower` is better, and all scores with their errors."""
         result = gandiag.score(
             self._folder.checkpoint,
             list(self._options.metrics),
@@ -65,20 +81,8 @@ class Evaluation:
         name, first = next(iter(result.scores.items()))
         if first.better is None:
             raise UsageError(f"--metric: {name} says of no value that it is better; put another metric first")
-        values = {name: score.value for name, score in result.scores.items() if score.value is not None}
-        line = {
-            "step": step,
-            "scores": values,
-            "stderr": {n: s.stderr for n, s in result.scores.items() if n in values},
-        }
-        sign = 1 if first.better == "higher" else -1
-        before = [sign * past["scores"][name] for past in self._past if name in past["scores"]]
-        self._past.append(line)
-        if self._team.leads:
-            self._write()
-            if first.value is not None and all(sign * first.value > value for value in before):
-                _copy(self._folder.checkpoint, self._folder.best)
-        return values
+        scores = result.scores.items()
+        return name, first.better, {k: score.value for k, score in scores}, {k: score.stderr for k, score in scores}
 
     def _write(self) -> None:
         with written_whole(self._folder.evaluations) as temporary:

@@ -52,6 +52,15 @@ class Folder:
         """Event files for TensorBoard."""
         return self.home / "tensorboard"
 
+    @property
+    def scores(self) -> Path:
+        """The last scores of an image-to-image model."""
+        return self.home / "scores.json"
+
+    def other(self, direction: str) -> Path:
+        """The checkpoint of another direction of an image-to-image model."""
+        return self.home / f"checkpoint-{direction}.pt"
+
     def preview(self, step: int) -> Path:
         """The preview after a number of steps."""
         return self.home / "samples" / f"step-{step:06d}.png"

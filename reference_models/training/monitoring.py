@@ -12,7 +12,7 @@ from reference_models.training.state import State
 
 
 @contextmanager
-def watching(state: State, folder: Path | None) -> Iterator[None]:
+def watching(state: State, players: tuple[Any, Any], folder: Path | None) -> Iterator[None]:
     """Watch both players, with the run log in the run folder; None for nobody who watches.
 
     The log of a resumed run goes on.
@@ -21,8 +21,7 @@ def watching(state: State, folder: Path | None) -> Iterator[None]:
         yield
         return
     with gandiag.watch(
-        state.generator,
-        state.discriminator,
+        *players,
         state.generator_optimizer,
         state.discriminator_optimizer,
         run=folder,

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from reference_models.recipe import Optimizer, Player
-from reference_models.training.loop import Run, Workshop, prepare
-from reference_models.training.step import take_step
+from reference_models.training.drive import Course
+from reference_models.training.loops import prepare
+from reference_models.training.run import Run
 
 WARM = 3  # steps before the clock starts
 ENOUGH = 2.0  # seconds after which no more steps are timed
@@ -20,14 +21,19 @@ def outline(run: Run) -> Mapping[str, str]:
     """The run, name by name; a few steps are taken and forgotten."""
     recipe, workshop = run.recipe, prepare(run)
     state = workshop.state
+    state.step = run.steps // 2  # in the middle, where one that grows is as large as on most steps
     seconds, count = time_steps(workshop)
-    latent = f"{recipe.latent.dim} numbers, {recipe.latent.distribution}"
+    classes = getattr(workshop, "num_classes", None)
+    if recipe.latent is None:
+        taken = {"task": _named(recipe.task.name, recipe.task.config) if recipe.task else "none"}
+    else:
+        taken = {"latent": f"{recipe.latent.dim} numbers, {recipe.latent.distribution}"}
     return {
         "recipe": f"{recipe.name}: {recipe.summary}",
         "dataset": f"{run.dataset}, samples of {' x '.join(str(size) for size in run.data.info.shape)}"
         + (f", the first {recipe.samples:,} only" if recipe.samples else ""),
-        "labels": f"{workshop.num_classes} classes" if workshop.num_classes else "none",
-        "latent": latent,
+        "labels": f"{classes} classes" if classes else "none",
+        **taken,
         "generator": _player(recipe.generator, state.generator),
         "discriminator": _player(recipe.discriminator, state.discriminator),
         "loss": recipe.loss,
@@ -40,13 +46,13 @@ def outline(run: Run) -> Mapping[str, str]:
     }
 
 
-def time_steps(workshop: Workshop) -> tuple[float, int]:
+def time_steps(workshop: Course) -> tuple[float, int]:
     """Seconds that a step takes, and how many were timed; the state of the workshop moves on."""
     for _ in range(WARM):
-        take_step(workshop.state, workshop.rules)
+        workshop.take_step()
     began, count = time.perf_counter(), 0
     while count < MOST and time.perf_counter() - began < ENOUGH:
-        take_step(workshop.state, workshop.rules)
+        workshop.take_step()
         count += 1
     return (time.perf_counter() - began) / count, count
 

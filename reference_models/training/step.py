@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class Rules:
         loss: the adversarial one.
         terms: penalties.
         techniques: whose hooks are called, in order.
-        batches: of real samples.
+        batches: of real samples; None where a task draws them.
         seed: of all that is drawn.
         steps: in all.
         device: where the networks are.
@@ -51,7 +51,7 @@ class Rules:
     loss: Loss
     terms: tuple[Term, ...]
     techniques: tuple[Technique, ...]
-    batches: Batches
+    batches: Batches | None
     seed: int
     steps: int
     device: torch.device
@@ -86,7 +86,7 @@ class _Pair:
 
 def make_rules(
     recipe: Recipe,
-    batches: Batches,
+    batches: Batches | None,
     seed: int,
     steps: int,
     device: torch.device,
@@ -116,8 +116,10 @@ def take_step(state: State, rules: Rules) -> Losses:
     """
     recipe, step = rules.recipe, state.step
     factor = schedule.factor(step, rules.steps, recipe.decay_from)
-    _set_rate(state.generator_optimizer, recipe.generator.optimizer.learning_rate * factor)
-    _set_rate(state.discriminator_optimizer, recipe.discriminator.optimizer.learning_rate * factor)
+    set_rate(state.generator_optimizer, recipe.generator.optimizer.learning_rate * factor)
+    set_rate(state.discriminator_optimizer, recipe.discriminator.optimizer.learning_rate * factor)
+    for technique in rules.techniques:
+        technique.before_step(state.generator, state.discriminator, _moment(state, rules, "both", step))
     with seeds.fixed(rules.device, rules.seed, "networks", step, rules.team.rank):
         losses = _update_players(state, rules)
     rules.team.average_buffers(state.generator, state.discriminator)
@@ -155,7 +157,7 @@ def _update_discriminator(state: State, rules: Rules, pair: _Pair, update: int) 
     for technique in rules.techniques:
         fake = technique.replay(fake, moment)
     real, fake = _viewed(pair.real, fake, rules, moment)
-    with _precision(rules):
+    with precision(rules):
         judged = _judged(state.discriminator, real, fake, pair.labels, rules, rules.recipe.joint_batches)
         turn = _turn(state, moment, pair, real, fake, judged, state.discriminator)
         loss = rules.loss.discriminator(turn.real_logits, turn.fake_logits)
@@ -167,7 +169,7 @@ def _update_discriminator(state: State, rules: Rules, pair: _Pair, update: int) 
         if update % term.interval == 0:
             value = term.penalty(judge, real, fake, moment.draw(f"penalty {term.name}"))
             total = total + term.weight * term.interval * value
-    _backward(total, state.discriminator_optimizer, rules.team)
+    backward(total, state.discriminator_optimizer, rules.team)
     state.discriminator_optimizer.step()
     for technique in rules.techniques:
         technique.after_discriminator(state.discriminator)
@@ -180,7 +182,7 @@ def _generator_gradient(state: State, rules: Rules, pair: _Pair, update: int) ->
     judge: Callable[..., Any] = state.discriminator
     for technique in rules.techniques:
         judge = technique.look_ahead(judge, real, fake, _said(state.discriminator, pair.labels))
-    with _precision(rules):
+    with precision(rules):
         fake_logits, fake_features = _judge(judge, fake, _said(state.discriminator, pair.labels), rules)
         real_logits, real_features = torch.zeros_like(fake_logits), torch.zeros(0)
         compares = rules.loss.generator_compares or rules.with_features
@@ -193,17 +195,18 @@ def _generator_gradient(state: State, rules: Rules, pair: _Pair, update: int) ->
         total = loss
         for technique in rules.techniques:
             total = technique.generator_loss(total, turn)
-    _backward(total, state.generator_optimizer, rules.team)
+    backward(total, state.generator_optimizer, rules.team)
     return loss.detach()
 
 
 def _pair(state: State, rules: Rules, purpose: str, update: int, batch: int) -> _Pair:
     """Real batch number `batch`, and fakes for an update of a player."""
-    real = rules.team.rows(rules.batches(batch))
-    labels = rules.team.rows(rules.batches.labels(batch)) if rules.recipe.conditional else None
-    noise = seeds.noise(rules.recipe.latent, rules.recipe.batch_size, rules.seed, purpose, update)
+    batches = cast(Batches, rules.batches)
+    real = rules.team.rows(batches(batch))
+    labels = rules.team.rows(batches.labels(batch)) if rules.recipe.conditional else None
+    noise = seeds.noise(rules.recipe.prior, rules.recipe.batch_size, rules.seed, purpose, update)
     noise = rules.team.rows(noise).to(rules.device)
-    with _precision(rules):
+    with precision(rules):
         said = labels if rules.recipe.generator.conditional else None
         fake = state.generator(noise) if said is None else state.generator(noise, said)
     return _Pair(noise, labels, real, fake.float())
@@ -278,14 +281,15 @@ def _moment(state: State, rules: Rules, player: str, update: int) -> Moment:
     def draw(purpose: str) -> torch.Generator:
         return seeds.generator(rules.seed, purpose, player, update, rules.team.rank)
 
-    return Moment(state.step / rules.steps, draw, rules.device)
+    return Moment(state.step / rules.steps, draw, rules.device, state.step, update)
 
 
-def _precision(rules: Rules) -> torch.autocast:
+def precision(rules: Rules) -> torch.autocast:
+    """bfloat16 where that is wanted and safe."""
     return torch.autocast(rules.device.type, torch.bfloat16, enabled=rules.amp)
 
 
-def _backward(loss: Tensor, optimizer: torch.optim.Optimizer, team: Team) -> None:
+def backward(loss: Tensor, optimizer: torch.optim.Optimizer, team: Team) -> None:
     """The gradient of the weights of one optimizer, and of nobody else's."""
     weights: list[Tensor] = [weight for group in optimizer.param_groups for weight in group["params"]]
     optimizer.zero_grad(set_to_none=True)
@@ -293,6 +297,7 @@ def _backward(loss: Tensor, optimizer: torch.optim.Optimizer, team: Team) -> Non
     team.average(weight.grad for weight in weights)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give all weights of an optimizer one learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate

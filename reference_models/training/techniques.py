@@ -35,6 +35,12 @@ def make_techniques(recipe: Recipe, setting: Setting) -> dict[str, Technique]:
     return made
 
 
+def alter_generator(techniques: Mapping[str, Technique], network: nn.Module) -> None:
+    """Let each technique change the new network."""
+    for technique in techniques.values():
+        technique.alter_generator(network)
+
+
 def alter_discriminator(techniques: Mapping[str, Technique], network: nn.Module) -> None:
     """Let each technique change the new network; those that change every layer come after those that add some."""
     for technique in sorted(techniques.values(), key=lambda each: each.last):

@@ -15,6 +15,7 @@ import pytest
         ("techniques", {"packing", "unrolling"}),
         ("losses", {"hinge", "wasserstein"}),
         ("penalties", {"r1", "gradient_penalty"}),
+        ("tasks", {"super_resolution", "unpaired"}),
     ],
 )
 def test_every_name_has_a_line_on_what_it_is(gandiag_command, kind, names):

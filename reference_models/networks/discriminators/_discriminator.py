@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from reference_models.networks.equalised import EqualisedLinear
+
 
 class Discriminator(nn.Module):
     """Samples (n, ...), and labels (n,) where it has a condition, to logits (n,); positive means real.
@@ -21,7 +23,11 @@ class Discriminator(nn.Module):
         self.condition = condition
         self.body = body
         self.feature_count = feature_count
-        self.head: nn.Module = nn.Linear(feature_count, 1)
+        self.head: nn.Module = self.linear(feature_count, 1)
+
+    def linear(self, inputs: int, outputs: int) -> nn.Module:
+        """The kind of layer that its head is of, for techniques that replace it."""
+        return nn.Linear(inputs, outputs)
 
     def forward(
         self, samples: Tensor, labels: Tensor | None = None, with_features: bool = False
@@ -32,3 +38,11 @@ class Discriminator(nn.Module):
         features: Tensor = self.body(samples)
         logits: Tensor = self.head(features).squeeze(1)
         return (logits, features) if with_features else logits
+
+
+class EqualisedDiscriminator(Discriminator):
+    """A discriminator whose layers have an equalised learning rate, its head too."""
+
+    def linear(self, inputs: int, outputs: int) -> nn.Module:
+        """The kind of layer that its head is of."""
+        return EqualisedLinear(inputs, outputs, gain=1.0)
