@@ -10,6 +10,7 @@ import time
 from itertools import pairwise
 
 import pytest
+from interrupts import obey_ctrl_c
 
 from gandiag.cli.sparkline import BLOCKS, sparkline
 from gandiag.core.alert import Alert
@@ -112,7 +113,9 @@ class Terminal:
         self.master, slave = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
         command = [sys.executable, "-m", "gandiag", *map(str, words)]
-        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=environment, preexec_fn=obey_ctrl_c
+        )
         os.close(slave)
         self.text = ""
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from interrupts import obey_ctrl_c
 
 from gandiag import load_checkpoint
 
@@ -41,7 +42,14 @@ def test_a_resumed_run_ends_where_the_whole_one_does(gandiag_command, tmp_path):
         str(tmp_path / "parts"),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=obey_ctrl_c,
+    )
     while running.poll() is None and not (tmp_path / "parts" / "config.json").exists():
         time.sleep(0.02)
     time.sleep(0.3)
