@@ -227,6 +227,7 @@ class Scorer:
         )
         extracted = time.perf_counter()
         protocol = {
+            "metrics": [request.name + request.suffix for request in opened.requests],
             "samples": opened.count,
             **shared,
             "quantisation": fake.info.quantisation,
