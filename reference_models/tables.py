@@ -11,7 +11,6 @@ from typing import Any
 
 from gandiag import UnknownNameError, UsageError
 
-
 MOST_BYTES = 2**20
 
 

@@ -26,6 +26,7 @@ from gandiag.cli.stats import stats_command
 from gandiag.cli.study import study_command
 from gandiag.cli.train import train_command
 from gandiag.cli.weights import weights_command
+from gandiag.core.abandoned import abandoned
 from gandiag.core.errors import GandiagError, printable
 
 INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
@@ -95,4 +96,9 @@ def _fail(message: str, code: int, debug: bool = False) -> NoReturn:
     if debug:
         traceback.print_exc()
     click.echo(printable(message), err=True)
+    if abandoned():
+        # A stranger's program still computes, and an end in order would wait for it or crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

@@ -7,11 +7,10 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from gandiag.core.errors import GandiagError, InputError, UnknownNameError, shown
-from gandiag.core.files import atomic_write
+from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.result import Result
 from gandiag.core.score import Better
 
@@ -260,7 +259,7 @@ class Comparison:
             InputError: there is no such file, or it is no Comparison.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = read_bounded(path).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read the Comparison {shown(path)}: {error}") from error
         try:

@@ -20,6 +20,10 @@ class InputError(GandiagError):
     """A file, an array or a network that cannot be used as it is."""
 
 
+class HostileFileError(InputError):
+    """A file that asks for far more time or memory than its size allows; nothing else is tried with it."""
+
+
 class UsageError(GandiagError):
     """An option or argument that cannot be used as it is."""
 

@@ -1,15 +1,22 @@
-"""Writing files whole or not at all, and telling files apart by their content."""
+"""Writing files whole or not at all, telling them apart by their content, and reading no more than they may hold."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from gandiag.core.errors import InputError, shown
+
+MOST_TEXT = 2**26  # bytes of JSON: in memory it takes thirty times that at worst
+MOST_TOML = 2**20  # bytes of TOML, which takes a hundred times longer to read
+MOST_RATIO = 200  # how much larger than its file content may be: images are compressed already
+MERCY = 2**26  # bytes up to which no ratio is too large
 
 
 @contextmanager
@@ -46,6 +53,35 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_bounded(path: str | os.PathLike[str], most: int = MOST_TEXT) -> bytes:
+    """All of a file that is small by its nature, such as JSON or TOML.
+
+    A pipe without a writer is not waited for, and a device without an end is not read.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or has more than `most` bytes.
+    """
+    # A pipe is opened at once, and found to be none of ours.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file, but a pipe or a device", os.fspath(path))
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, which no file of this kind has", os.fspath(path))
+    return content
+
+
+def check_ratio(size: int, compressed: int, title: str) -> None:
+    """Raise InputError where content unpacks to far more than it takes, as bombs do."""
+    if size > max(compressed * MOST_RATIO, MERCY):
+        message = f"{shown(title)} is refused: it unpacks from {compressed / 2**20:,.1f} MiB to {size / 2**20:,.0f}"
+        raise InputError(f"{message}, as no images do")
 
 
 def _umask() -> int:

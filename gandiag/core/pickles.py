@@ -6,12 +6,19 @@ name; where it would call, it keeps what would be called and with what.
 
 from __future__ import annotations
 
+import io
 import pickletools
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
-LONGEST = 5_000_000  # steps of a pickle
+LONGEST = 1_000_000  # steps of a pickle
+LARGEST = 2**28  # bytes of a pickle in an archive
+LONGEST_NUMBER = 4096  # bits
+MOST_LOOKED_AT = 1_000_000  # values in what a pickle calls or takes as keys, those that are shared counted each time
+OLD_FORMAT = 0x1950A86A20F9469CFC6C  # the number that files of torch.save began with before they were archives
 MOST = 1_000_000  # values that are looked at
 DEEPEST = 24
 STORAGE_TYPES = {
@@ -30,6 +37,10 @@ STORAGE_TYPES = {
 
 class PickleError(ValueError):
     """It is no pickle, or a damaged one."""
+
+
+class HostilePickleError(PickleError):
+    """It would take far more time or memory than its size allows; the message completes "it holds"."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +95,6 @@ class Pickled:
     framed: bool = False
 
 
-_MARK = object()
-
-
 def read_pickle(file: IO[bytes]) -> Pickled:
     """The next pickle of a file.
 
@@ -97,7 +105,7 @@ def read_pickle(file: IO[bytes]) -> Pickled:
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
             if count > LONGEST:
-                raise PickleError("it is too long")
+                raise HostilePickleError(f"a pickle of more than {LONGEST:,} steps")
             machine.step(opcode.name, argument)
         value = machine.stack.pop()
     except PickleError:
@@ -107,12 +115,42 @@ def read_pickle(file: IO[bytes]) -> Pickled:
     return Pickled(value, tuple(dict.fromkeys(machine.names)), frozenset(machine.called))
 
 
+def saved_pickles(path: Path) -> Iterator[Pickled]:
+    """The pickles of a file of torch.save, or a bare one, as they are told without running them.
+
+    Raises:
+        PickleError: one is damaged, or there is none.
+    """
+    if zipfile.is_zipfile(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                infos = [info for info in archive.infolist() if info.filename.rpartition("/")[2] == "data.pkl"]
+                for info in infos:
+                    if info.file_size > LARGEST:
+                        raise HostilePickleError(f"a pickle that unfolds to {info.file_size:,} bytes")
+                contents = [archive.read(info) for info in infos]
+        except PickleError:
+            raise
+        except Exception as error:  # a damaged archive may fail in any way
+            raise PickleError(f"its archive is damaged ({type(error).__name__})") from error
+        yield from (read_pickle(io.BytesIO(content)) for content in contents)
+        return
+    with path.open("rb") as opened:
+        first = read_pickle(opened)
+        yield first
+        if first.value == OLD_FORMAT:  # the old format: magic number, version, machine, content, storages
+            for _ in range(4):
+                yield read_pickle(opened)
+
+
 class _Machine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.names: list[str] = []
         self.called: set[str] = set()
         self._memo: dict[int, Any] = {}
+        self._marks: list[int] = []  # places of the marks on the stack
+        self._left = MOST_LOOKED_AT
 
     def step(self, name: str, argument: Any) -> None:
         """One operation."""
@@ -131,6 +169,8 @@ class _Machine:
         elif name.endswith("GET"):
             self.stack.append(self._memo[int(argument)])
         elif name not in ("PROTO", "FRAME", "STOP", "NEXT_BUFFER", "READONLY_BUFFER"):
+            if isinstance(argument, int) and argument.bit_length() > LONGEST_NUMBER:
+                raise HostilePickleError("a number of absurd length")
             self.stack.append(argument)  # a number, a text or bytes
 
     def _name(self, argument: str) -> None:
@@ -138,6 +178,8 @@ class _Machine:
         self._push_name(module, attribute)
 
     def _push_name(self, module: object, attribute: object) -> None:
+        if not (isinstance(module, str) and isinstance(attribute, str)):
+            raise PickleError("it names what is no name")
         found = Global(f"{module}.{attribute}")
         self.names.append(found.name)
         self.stack.append(found)
@@ -149,7 +191,22 @@ class _Machine:
     def _extension(self, argument: object) -> None:
         self._push_name("copyreg extension", argument)
 
+    def _bounded(self, value: Any) -> None:
+        """Raise where a value holds itself so often that to look at it, hash it or print it takes for ever."""
+        waiting = [value]
+        while waiting:
+            part = waiting.pop()
+            self._left -= 1
+            if self._left < 0:
+                raise HostilePickleError("values that hold each other too often")
+            if isinstance(part, tuple | list):
+                waiting.extend(part[: self._left + 1])
+            elif isinstance(part, dict):
+                waiting.extend(part.values())
+
     def _make(self, maker: Any, arguments: Any, *, called: bool) -> None:
+        self._bounded(maker)
+        self._bounded(arguments)
         if called and isinstance(maker, Global):
             self.called.add(maker.name)
         elif called:
@@ -183,6 +240,7 @@ class _Machine:
             self.stack[-1].state = state
 
     def _persistent(self, _: object) -> None:
+        self._bounded(self.stack[-1])
         self.stack.append(Made(Global("persistent"), self.stack.pop(), called=False))
 
     def _named_persistent(self, argument: object) -> None:
@@ -190,16 +248,22 @@ class _Machine:
 
     def _popped(self) -> list[Any]:
         """All above the last mark."""
-        last = max(index for index, value in enumerate(self.stack) if value is _MARK)
-        found = self.stack[last + 1 :]
+        last = self._marks.pop()
+        found = self.stack[last:]
         del self.stack[last:]
         return found
 
+    def _mark(self, _: object) -> None:
+        self._marks.append(len(self.stack))
+
     def _pop(self, _: object) -> None:
-        self.stack.pop()
+        if self._marks and self._marks[-1] == len(self.stack):
+            self._marks.pop()
+        else:
+            self.stack.pop()
 
     def _drop(self, _: object) -> None:
-        self._popped()
+        self._bounded(self._popped())
 
     def _append(self, _: object) -> None:
         self._extend([self.stack.pop()])
@@ -226,7 +290,8 @@ class _Machine:
         items = target.items if isinstance(target, Made) else target
         if isinstance(items, dict):
             for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-                items[key if isinstance(key, str | int | float | bool | bytes | None) else repr(type(key))] = value
+                self._bounded(key)
+                items[_key(key)] = value
 
     _SPECIAL: Mapping[str, Callable[[_Machine, Any], None]] = {
         "GLOBAL": _name,
@@ -247,7 +312,7 @@ class _Machine:
         "ADDITEMS": _drop,
         "SETITEM": _set_item,
         "SETITEMS": _set_items,
-        "MARK": lambda self, _: self.stack.append(_MARK),
+        "MARK": _mark,
         "POP": _pop,
         "POP_MARK": _drop,
         "DUP": lambda self, _: self.stack.append(self.stack[-1]),
@@ -269,13 +334,17 @@ _EMPTY: Mapping[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": lis
 _TUPLES: Mapping[str, int] = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
+def _key(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | bytes | None) else repr(type(value))
+
+
 def _plain(made: Made) -> Any:
     """Tensors by shape and type, and dictionaries as such."""
     arguments = made.arguments if isinstance(made.arguments, tuple) else ()
     match made.name:
         case "collections.OrderedDict" | "collections.defaultdict" | "builtins.dict":
             pairs = arguments[0] if arguments and isinstance(arguments[0], list) else []
-            return {pair[0]: pair[1] for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2}
+            return {_key(pair[0]): pair[1] for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2}
         case "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" if len(arguments) >= 3:
             return _tensor(arguments[0], arguments[2]) or made
         case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state" if arguments:

@@ -8,11 +8,10 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, InternalError, UnknownNameError, shown
-from gandiag.core.files import atomic_write
+from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.score import Score
 
 SCHEMA = "gandiag.result/1"
@@ -91,9 +90,11 @@ class Result:
             InputError: there is no such file, or it is no Result.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read the Result {shown(path)}: {error}") from error
+            text = read_bounded(path).decode("utf-8")
+        except OSError as error:
+            raise InputError(f"cannot read the Result {shown(path)}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{shown(path)} is not a Result of gandiag: it is not UTF-8 text") from error
         try:
             return Result.from_json(text)
         except InputError as error:

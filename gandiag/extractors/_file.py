@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gandiag.core.errors import InputError, UsageError, shown
+from gandiag.core.errors import GandiagError, InputError, UsageError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import Extracted, ExtractorInfo, ExtractorOptions, Precision
 from gandiag.extractors._precision import arithmetic
 from gandiag.extractors._preprocessing import Preprocessing, colour_images, find_preprocessing
 from gandiag.statistics.exported import Exported, load_exported
+from gandiag.statistics.foreign import Program
 from gandiag.statistics.torchscript import is_torchscript, load_torchscript
 
 EXPORTED = ".pt2"
@@ -119,14 +120,15 @@ def file_extractor(path: Path, options: ExtractorOptions) -> FileExtractor:
     preprocessing = find_preprocessing(options.preprocessing or "bicubic") if metadata.size is not None else None
     if isinstance(module, torch.nn.Module):
         module = module.to(options.device)
+    program = Program(module, f"the extractor {shown(path)}")
     info = ExtractorInfo(
         name=name,
         sha256=digest,
         preprocessing=_described(metadata, preprocessing),
-        heads=_found_heads(module, _trials(opened, metadata), metadata.low, options.device),
+        heads=_found_heads(program, _trials(opened, metadata), metadata.low, options.device),
         batch_size=64 if options.device == "cpu" else 256,
     )
-    return FileExtractor(module, metadata, info, options.device, options.precision, preprocessing)
+    return FileExtractor(program, metadata, info, options.device, options.precision, preprocessing)
 
 
 def _torchscript(path: Path) -> Exported:
@@ -187,6 +189,8 @@ def _found_heads(module: Module, trials: list[tuple[int, ...]], black: float, de
         try:
             with torch.inference_mode():
                 return frozenset(_heads(module(torch.full((2, *shape), black, device=device))))
+        except GandiagError:
+            raise
         except Exception:  # it takes other images
             continue
     return frozenset({"features"})

@@ -16,6 +16,7 @@ from gandiag.core.errors import InputError, MissingDataError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import ExtractorOptions
 from gandiag.core.weights import PUBLISHED, folder, path_of
+from gandiag.statistics.torch_archive import check_saved
 from gandiag.statistics.torchscript import is_torchscript, load_torchscript
 
 
@@ -84,6 +85,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             return dict(safetensors.torch.load_file(path))
         if is_torchscript(path):
             return dict(load_torchscript(path)[0].state_dict())
+        check_saved(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (
         InputError,

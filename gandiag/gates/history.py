@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, MissingDataError, shown, suggestion
-from gandiag.core.files import atomic_write
+from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.fingerprint import fingerprint
 from gandiag.core.result import Result
 from gandiag.gates.verdict import Verdict
@@ -181,7 +181,7 @@ def trend_rows(points: Iterable[TrendPoint]) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> Record:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_bounded(path))
     except OSError as error:
         raise InputError(f"it cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

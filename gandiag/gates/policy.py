@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from gandiag.core.alert import KINDS, SEVERITIES, Severity
 from gandiag.core.errors import GandiagError, InputError, UnknownNameError, UsageError, shown, suggestion
+from gandiag.core.files import MOST_TOML, read_bounded
 from gandiag.gates import known
 
 OnInconclusive = Literal["inconclusive", "fail", "warn", "pass"]
@@ -22,7 +23,6 @@ GATE_KEYS = {
     "missing_modes": ("missing_modes", "extractor", "on_inconclusive"),
 }
 ANY_ALERT = "any"
-LARGEST_FILE = 1_000_000  # bytes; a policy of a person has a thousandth of it
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,10 @@ class Policy:
             InputError: the file cannot be read, or is no policy; the message says which key of which gate.
         """
         try:
-            content = Path(path).read_bytes()[: LARGEST_FILE + 1]
+            content = read_bounded(path, MOST_TOML)
         except OSError as error:
             raise InputError(f"cannot read the policy {shown(path)}: {error.strerror or error}") from error
         try:
-            if len(content) > LARGEST_FILE:
-                raise InputError(f"it has more than {LARGEST_FILE:,} bytes, which no policy has")
             return Policy.from_toml(content.decode("utf-8"), known_scores, name=Path(path).name)
         except UnicodeDecodeError as error:
             raise InputError(f"the policy {shown(path)} is not UTF-8 text, expected TOML") from error

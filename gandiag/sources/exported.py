@@ -11,6 +11,7 @@ from gandiag.core.files import file_sha256
 from gandiag.sources.fixed_batch import in_batches
 from gandiag.sources.network import Network
 from gandiag.statistics.exported import load_exported
+from gandiag.statistics.foreign import Program
 
 
 def exported_network(path: Path) -> Network:
@@ -30,7 +31,7 @@ def exported_network(path: Path) -> Network:
     one_hot = labels is not None and labels.floating and len(labels.shape) == 2
     module = program.module
     return Network(
-        function=in_batches(module, noise.shape[0]),
+        function=Program(in_batches(module, noise.shape[0]), shown(path)),
         kind="torch.export",
         path=path,
         sha256=file_sha256(path),

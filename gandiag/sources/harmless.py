@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gandiag.sources.pickles import STORAGE_TYPES
+from gandiag.core.pickles import STORAGE_TYPES
 
 NUMBERS = {*STORAGE_TYPES.values(), "float8_e4m3fn", "float8_e5m2", "complex64", "complex128", "device", "Size"}
 BUILTINS = ("dict", "list", "set", "frozenset", "int", "float", "str", "bytes", "object", "complex", "slice")

@@ -10,7 +10,6 @@ from typing import Any
 from gandiag.core.errors import InputError, shown
 
 NAME = "dataset.json"
-MOST_BYTES = 2**28
 OWN = "gandiag"  # the key, or the array of an `.npz`, in which gandiag says what it wrote
 FORMAT = "gandiag.samples/1"
 

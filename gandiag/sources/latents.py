@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -15,8 +16,10 @@ from torch import Tensor
 
 from gandiag.core import seeds
 from gandiag.core.errors import InputError, UsageError, shown
+from gandiag.core.files import check_ratio, read_bounded
 from gandiag.core.generator_options import NOISES
 from gandiag.core.protocols import Latent
+from gandiag.statistics.torch_archive import check_saved
 
 
 @dataclass(frozen=True)
@@ -134,11 +137,13 @@ def read_rows(path: Path, what: str) -> Tensor:
             case ".safetensors":
                 found: Any = safetensors.torch.load_file(path)
             case ".pt" | ".pth":
+                check_saved(path)
                 found = torch.load(path, map_location="cpu", weights_only=True)
             case ".txt" | ".csv":
-                text = path.read_text(encoding="utf-8").replace(",", " ")
+                text = read_bounded(path).decode("utf-8").replace(",", " ")
                 found = torch.from_numpy(np.loadtxt(text.splitlines(), ndmin=1))
             case _:
+                _check_unpacked(path)
                 with path.open("rb") as opened:
                     loaded = np.load(opened, allow_pickle=False)
                     found = loaded if isinstance(loaded, np.ndarray) else dict(loaded)
@@ -150,8 +155,17 @@ def read_rows(path: Path, what: str) -> Tensor:
         if rows.is_complex() or rows.layout is not torch.strided or rows.is_quantized:
             raise ValueError("expected a dense array of real numbers")
         return rows.detach()
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
         raise InputError(f"the {what} {shown(path)} are damaged, or hold more than a tensor") from error
     except Exception as error:  # a damaged file may fail in any way
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         raise InputError(f"cannot read the {what} {shown(path)}: {reason}") from error
+
+
+def _check_unpacked(path: Path) -> None:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                check_ratio(entry.file_size, entry.compress_size, f"{path}:{entry.filename}")

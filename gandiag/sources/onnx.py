@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gandiag.core.errors import InputError, MissingExtraError, shown
+from gandiag.core.errors import GandiagError, InputError, MissingExtraError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.generator_options import GeneratorOptions
 from gandiag.sources.factory import first_line
 from gandiag.sources.fixed_batch import in_batches
 from gandiag.sources.network import Network
 from gandiag.sources.onnx_graph import WHOLE, Graph, Value, check_plain, read_graph
+from gandiag.statistics.foreign import ACCELERATED, SECONDS, Program, silenced, watched
 
 LABELS = ("label", "class", "c", "y", "cond", "condition")
 SCALARS = ("psi", "trunc")  # names of inputs that are one number: how far latents are drawn to their mean
@@ -45,7 +44,7 @@ def onnx_network(path: Path, options: GeneratorOptions, device: str) -> Network:
     known = bool(shape) and all(size is not None for size in shape)
     form, classes = _labels(labels)
     return Network(
-        function=in_batches(function, batch),
+        function=Program(in_batches(function, batch), shown(path)),
         kind="ONNX",
         path=path,
         sha256=file_sha256(path),
@@ -105,8 +104,16 @@ def _session(path: Path, device: str) -> tuple[Any, list[str]]:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # onnxruntime prints what it tries
-            return onnxruntime.InferenceSession(str(path), settings, providers=providers), notes
+        with silenced():  # onnxruntime prints what it tries
+            # It computes what is constant when it loads a graph.
+            session = watched(
+                lambda: onnxruntime.InferenceSession(str(path), settings, providers=providers),
+                shown(path),
+                SECONDS if device == "cpu" else ACCELERATED,
+            )
+        return session, notes
+    except GandiagError:
+        raise
     except Exception as error:  # onnxruntime raises classes of its own
         raise InputError(f"cannot read the ONNX file {shown(path)}: {first_line(error)}") from error
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import read_bounded
 
 TYPES = {
     1: "float32",
@@ -25,8 +26,9 @@ TYPES = {
     16: "bfloat16",
 }
 WHOLE = {"int32", "int64", "int16", "int8", "uint8"}
-LARGEST = 2**31  # bytes of a protocol buffer
+LARGEST = 2**30  # bytes of a file; a larger model has its weights beside it
 MOST = 200_000  # fields of one message
+MOST_DIMENSIONS = 64
 DEEPEST = 8  # graphs inside of graphs
 # Operations that run or load something beside the graph.
 FOREIGN = {"PythonOp", "PythonOpGrad", "ATen", "ATenOp", "EPContext", "TritonOp"}
@@ -80,9 +82,8 @@ def read_graph(path: Path) -> Graph:
         InputError: it is damaged.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError("a protocol buffer holds 2 GiB at most")
-        return _model(memoryview(path.read_bytes()))
+        # Not mapped: a file that is cut short while it is read would kill the process.
+        return _model(memoryview(read_bounded(path, LARGEST)))
     except (ValueError, IndexError, OSError, OverflowError, RecursionError) as error:
         raise InputError(f"cannot read the ONNX file {shown(path)}: it is damaged, or no ONNX model") from error
 
@@ -248,6 +249,8 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
 
 
 def _packed(content: memoryview) -> Iterator[int]:
+    if len(content) > 10 * MOST_DIMENSIONS:
+        raise ValueError("too many dimensions")
     place = 0
     while place < len(content):
         value, place = _varint(content, place)

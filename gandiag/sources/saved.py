@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
-import struct
 import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gandiag.core.errors import InputError, shown
+from gandiag.core.errors import HostileFileError, InputError, shown
 from gandiag.sources.checkpoint import PICKLE
 from gandiag.sources.formats import File
+from gandiag.statistics.torch_archive import check_saved
 
 IMAGE_KEYS = ("images", "samples", "fakes", "data", "x", "arr_0")
 LABEL_KEYS = ("labels", "targets", "classes", "y", "arr_1")
@@ -30,6 +29,8 @@ def holds_samples(file: File) -> bool:
         return False
     try:
         content = load_saved(file)
+    except HostileFileError:
+        raise
     except InputError:
         return False
     return bool(sample_tensors(content))
@@ -41,23 +42,13 @@ def load_saved(file: File) -> Any:
     Raises:
         InputError: it is damaged, or holds anything else.
     """
+    check_saved(file.path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about old formats
         try:
             mapped = holds_pickle(file)
             return torch.load(file.path, map_location="cpu", weights_only=True, mmap=mapped)
-        except (
-            pickle.UnpicklingError,
-            AssertionError,
-            AttributeError,
-            EOFError,
-            LookupError,
-            OSError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-            struct.error,
-        ) as error:
+        except Exception as error:  # a damaged file may fail in any way
             raise InputError(f"{shown(file.path)} is damaged, or holds code beside tensors") from error
 
 

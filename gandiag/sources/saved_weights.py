@@ -7,13 +7,12 @@ such as their arguments, become empty stand-ins; a file that would call anything
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import pickle
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ import safetensors.torch
 import torch
 
 from gandiag.core.errors import InputError, shown
-from gandiag.core.files import file_sha256
+from gandiag.core.files import MOST_TEXT, file_sha256, read_bounded
+from gandiag.core.pickles import PickleError, saved_pickles
 from gandiag.sources.harmless import is_harmless
-from gandiag.sources.pickles import Pickled, PickleError, read_pickle
-from gandiag.statistics.torch_archive import GROWTH, SPARE
+from gandiag.statistics.torch_archive import check_saved
 
 SHARDS = "weight_map"
 MOST_SHARDS = 10_000
@@ -78,7 +77,10 @@ def is_safetensors_head(head: bytes) -> bool:
 
 def is_shard_index(path: Path) -> bool:
     """Whether a file is the index of a safetensors set."""
-    return path.name.endswith(".json") and path.is_file() and SHARDS.encode() in path.read_bytes()[: 2**26]
+    if not path.name.endswith(".json") or not path.is_file():
+        return False
+    with path.open("rb") as opened:
+        return SHARDS.encode() in opened.read(MOST_TEXT)
 
 
 def shard_files(path: Path) -> list[Path]:
@@ -88,7 +90,7 @@ def shard_files(path: Path) -> list[Path]:
         InputError: it is damaged, or names files elsewhere or that are not there.
     """
     try:
-        named = json.loads(path.read_bytes())[SHARDS]
+        named = json.loads(read_bounded(path))[SHARDS]
         names = sorted(set(named.values()))
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(f"{shown(path)} is a damaged index of safetensors: expected a {SHARDS} of names") from error
@@ -110,18 +112,18 @@ def shard_files(path: Path) -> list[Path]:
 
 
 def _shards(path: Path) -> tuple[Mapping[str, Any], str]:
-    digest, tensors = hashlib.sha256(path.read_bytes()), {}
+    digest, tensors = hashlib.sha256(read_bounded(path)), {}
     for shard in shard_files(path):
         tensors.update(safetensors.torch.load_file(shard))
         digest.update(bytes.fromhex(file_sha256(shard)))
-    missing = [name for name in json.loads(path.read_bytes())[SHARDS] if name not in tensors]
+    missing = [name for name in json.loads(read_bounded(path))[SHARDS] if name not in tensors]
     if missing:
         raise InputError(f"{shown(path)} promises {shown(missing[0])}, which none of its files holds")
     return tensors, digest.hexdigest()
 
 
 def _torch(path: Path, name: str) -> Any:
-    _check_size(path, name)
+    check_saved(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about old formats, which are read all the same
         try:
@@ -137,18 +139,6 @@ def _torch(path: Path, name: str) -> Any:
             names = ", ".join(f"{stand.__module__}.{stand.__qualname__}" for stand in stands[:3])
             message = f"{name} holds objects beside its weights that cannot be left out ({names})"
             raise InputError(f"{message}: save its state_dict() alone; {UNSAFE}") from error
-
-
-def _check_size(path: Path, name: str) -> None:
-    if not zipfile.is_zipfile(path):
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unfolded = sum(info.file_size for info in archive.infolist())
-    except Exception as error:  # a damaged archive may fail in any way
-        raise InputError(f"{name} is damaged or cut short; copy it again") from error
-    if unfolded > GROWTH * path.stat().st_size + SPARE:
-        raise InputError(f"{name} unfolds to {unfolded:,} bytes, which no file of torch.save does; it is refused")
 
 
 def _unreadable(path: Path, name: str, error: Exception) -> InputError:
@@ -180,26 +170,3 @@ def _stands(path: Path, name: str, error: Exception) -> list[Any]:
         module, _, attribute = each.rpartition(".")
         stands.append(type(attribute, (Stand,), {"__module__": module, "__qualname__": attribute}))
     return stands
-
-
-def saved_pickles(path: Path) -> Iterator[Pickled]:
-    """The pickles of a file of torch.save, or a bare one, as they are told without running them.
-
-    Raises:
-        PickleError: one is damaged.
-    """
-    if zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                infos = [info for info in archive.infolist() if info.filename.rpartition("/")[2] == "data.pkl"]
-                contents = [archive.read(info) for info in infos if info.file_size <= SPARE * GROWTH]
-        except Exception as error:  # a damaged archive may fail in any way
-            raise PickleError(f"its archive is damaged ({type(error).__name__})") from error
-        yield from (read_pickle(io.BytesIO(content)) for content in contents)
-        return
-    with path.open("rb") as opened:
-        first = read_pickle(opened)
-        yield first
-        if first.value == 0x1950A86A20F9469CFC6C:  # the old format: magic number, version, machine, content, storages
-            for _ in range(4):
-                yield read_pickle(opened)

@@ -8,10 +8,9 @@ import weakref
 from typing import BinaryIO
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import MERCY, MOST_RATIO
 
 LIMIT = 20 * 2**30  # bytes that one source may keep on disk
-MOST_RATIO = 200  # how much larger than its file content may be: images are compressed already
-MERCY = 2**26  # bytes up to which no ratio is too large
 BLOCK = 2**20
 
 
@@ -100,10 +99,3 @@ class Bounded:
         if self._read > self._most:
             raise InputError(f"{shown(self._title)} is refused: it unpacks to over {MOST_RATIO} times its size")
         return content
-
-
-def check_ratio(size: int, compressed: int, title: str) -> None:
-    """Raise InputError where content unpacks to far more than it takes, as bombs do."""
-    if size > max(compressed * MOST_RATIO, MERCY):
-        message = f"{shown(title)} is refused: it unpacks from {compressed / 2**20:,.1f} MiB to {size / 2**20:,.0f}"
-        raise InputError(f"{message}, as no images do")

@@ -16,6 +16,12 @@ from gandiag.sources.formats import File, SourceOptions, open_file
 STDIN = "-"
 LIMIT = 20 * 2**30  # bytes of a stream
 BLOCK = 2**20
+TAR = slice(257, 262)
+STARTS = (
+    *(b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY", b"\x89HDF", b"PAR1", b"\x80", b"\x1a\x45\xdf\xa3", b"RIFF"),
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"GIF8", b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*"),
+    b"\x08",  # ONNX
+)
 
 
 def stdin_source(options: SourceOptions, *, limit: int = LIMIT) -> Source:
@@ -36,6 +42,9 @@ def stdin_source(options: SourceOptions, *, limit: int = LIMIT) -> Source:
         with os.fdopen(handle, "wb") as spool:
             size = 0
             while block := stream.read(BLOCK):
+                if not size and not _begins_as_file(block):
+                    message = "standard input brings no file that can be scored"
+                    raise InputError(f"{message}; pipe a tar, zip, npy or npz file into it")
                 size += len(block)
                 if size > limit:
                     message = f"standard input brings more than {limit / 2**30:.3g} GiB"
@@ -51,6 +60,11 @@ def stdin_source(options: SourceOptions, *, limit: int = LIMIT) -> Source:
             raise InputError(f"cannot keep standard input in {name}: {error.strerror or error}") from error
         raise
     return source
+
+
+def _begins_as_file(head: bytes) -> bool:
+    """Whether a stream may be a file of a known kind; one that never ends is not waited for otherwise."""
+    return head.startswith(STARTS) or head[TAR] == b"ustar" or head[4:8] == b"ftyp" or head[8:9] == b"{"
 
 
 def _remove(path: Path) -> None:

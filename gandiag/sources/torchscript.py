@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gandiag.core.errors import shown
 from gandiag.core.files import file_sha256
 from gandiag.sources.network import Network, classes_of, latents_of
+from gandiag.statistics.foreign import Program
 from gandiag.statistics.torchscript import load_torchscript
 
 
@@ -20,7 +22,7 @@ def torchscript_network(path: Path) -> Network:
     inputs = module.forward.schema.arguments[1:]
     needed = [each for each in inputs if not each.has_default_value()]
     return Network(
-        function=module,
+        function=Program(module, shown(path)),
         kind="TorchScript",
         path=path,
         sha256=file_sha256(path),

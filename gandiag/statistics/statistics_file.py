@@ -72,6 +72,8 @@ def outlines(folder: str | os.PathLike[str]) -> Iterator[Outline]:
 def is_statistics_file(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds statistics, by what is in it and not by its name; images in an `.npz` are none."""
     try:
+        if not Path(path).is_file():
+            return False
         with open(path, "rb") as file:
             if file.read(2) == ZIP:
                 return holds_statistics(npz_keys(path))
@@ -97,6 +99,8 @@ def read_statistics(
     """
     file = Path(path)
     try:
+        if file.exists() and not file.is_file():  # a pipe is not waited for
+            raise OSError("it is a folder" if file.is_dir() else "it is no regular file")
         with file.open("rb") as opened:
             start = opened.read(2)
     except OSError as error:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gandiag.core import seeds
 from gandiag.core.errors import InputError, UsageError, shown, suggestion
-from gandiag.core.files import atomic_write, file_sha256
+from gandiag.core.files import atomic_write, check_ratio, file_sha256
 from gandiag.statistics.grouped_moments import GroupedMoments, grouped_moments
 from gandiag.statistics.reference_statistics import ReferenceStatistics, moments_of_covariance
 
@@ -45,6 +45,21 @@ class Convention:
     biased: bool = False
 
 
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 TF1 = "bilinear as in TensorFlow 1"
 CONVENTIONS = {
     "pytorch-fid": Convention("pytorch-fid", "pytorch-fid", "bilinear without antialiasing"),
@@ -189,13 +204,16 @@ def _warnings(file: Path, keys: set[str], name: str, moments: GroupedMoments, *,
 
 def _array(file: Path, key: str) -> Tensor:
     try:
+        with zipfile.ZipFile(file) as archive:
+            entry = archive.getinfo(f"{key}.npy")
+            check_ratio(entry.file_size, entry.compress_size, f"{file}:{key}")
         with np.load(file, allow_pickle=False) as opened:
             array: Any = opened[key]
     except ValueError as error:
         if "pickle" in str(error):
             raise InputError(f"Python objects ({key}), which gandiag never unpickles; save plain arrays") from error
         raise InputError(f"a damaged {key}: {error}".partition("\n")[0]) from error
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except DAMAGE as error:
         raise InputError(f"a damaged {key}: {error}".partition("\n")[0]) from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise InputError(f"{key} of the type {getattr(array, 'dtype', type(array).__name__)}, expected numbers")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import read_bounded
 from gandiag.study.questions import Key, read_key
 
 ANSWERS_SCHEMA = "gandiag.answers/1"
@@ -55,9 +56,7 @@ def read_answers(paths: Iterable[str | os.PathLike[str]]) -> tuple[Key, tuple[An
 
 def _read(path: Path) -> tuple[Key, Answers]:
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_bounded(path, LARGEST))
         if not isinstance(document, Mapping) or document.get("schema") != ANSWERS_SCHEMA:
             raise ValueError(f"its schema is not {ANSWERS_SCHEMA!r}")
         key = read_key(document.get("key"))

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gandiag.core.files import MOST_TEXT
+from gandiag.core.pickles import PickleError, TensorShape, read_pickle
 from gandiag.sources.inspection.arrays import array_header, array_inspection
 from gandiag.sources.inspection.groups import named_tensors, suggested_latent
 from gandiag.sources.inspection.inspection import LARGEST, Inspection, quoted, score_command, value_at
 from gandiag.sources.inspection.saved import saved_inspection
-from gandiag.sources.pickles import PickleError, TensorShape, read_pickle
 
 NUMPY_SUFFIX = ".npy"
 
@@ -84,7 +85,7 @@ def _exported(archive: zipfile.ZipFile, path: Path, size: int, notes: tuple[str,
     program: Any = {}
     for info in archive.infolist():
         if info.filename.endswith(("/models/model.json", "serialized_exported_program.json")):
-            if info.file_size > LARGEST:
+            if info.file_size > MOST_TEXT:
                 raise PickleError("its program is too large")
             try:
                 program = json.loads(archive.read(info))

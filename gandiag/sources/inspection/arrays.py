@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gandiag.core.errors import printable
+from gandiag.core.pickles import TensorShape
 from gandiag.sources.inspection.inspection import Inspection, quoted
-from gandiag.sources.pickles import TensorShape
 
 
 def look_at_array(path: Path, size: int) -> Inspection:

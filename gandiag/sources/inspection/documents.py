@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 
 from gandiag.core.errors import printable
-from gandiag.sources.inspection.inspection import LARGEST, Inspection, quoted, score_command, shortened, value_at
-from gandiag.sources.pickles import PickleError
+from gandiag.core.files import read_bounded
+from gandiag.core.pickles import PickleError
+from gandiag.sources.inspection.inspection import Inspection, quoted, score_command, shortened, value_at
 
 
 def look_at_json(path: Path, size: int) -> Inspection:
     """By its schema."""
-    if size > LARGEST:
-        raise PickleError("it is too large for JSON")
-    text = path.read_bytes()
+    text = read_bounded(path)
     try:
         first = json.loads(text)
     except (ValueError, RecursionError):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.pickles import PickleError
 from gandiag.sources.inspection.archive import look_at_archive
 from gandiag.sources.inspection.arrays import look_at_array
 from gandiag.sources.inspection.documents import look_at_json
@@ -13,7 +14,6 @@ from gandiag.sources.inspection.inspection import Inspection, quoted
 from gandiag.sources.inspection.models import look_at_onnx, look_at_safetensors
 from gandiag.sources.inspection.saved import look_at_pickle
 from gandiag.sources.onnx_graph import looks_like_onnx
-from gandiag.sources.pickles import PickleError
 
 
 def inspect_file(path: str | Path) -> Inspection:

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from gandiag.core.errors import printable
-from gandiag.sources.pickles import TensorShape, tensors_of
+from gandiag.core.pickles import TensorShape, tensors_of
 from gandiag.sources.weight_names import is_averaged, is_generator, is_other, preference
 
 

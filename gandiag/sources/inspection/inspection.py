@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import printable
-from gandiag.sources.pickles import TensorShape
+from gandiag.core.pickles import TensorShape
 
 SCHEMA = "gandiag.inspection/1"
 
@@ -77,7 +77,9 @@ def value_at(value: Any, *keys: Any) -> Any:
 
 def is_plain(value: Any) -> bool:
     """Whether a value can stand in JSON as it is."""
-    return value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and abs(value) < 1e300)
+    if isinstance(value, int | float):
+        return abs(value) < 1e300
+    return value is None or isinstance(value, str)
 
 
 def shortened(value: Any) -> Any:

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from gandiag.core.errors import printable, shown
+from gandiag.core.files import MOST_TEXT
+from gandiag.core.pickles import PickleError, TensorShape
 from gandiag.sources.inspection.arrays import array_inspection
 from gandiag.sources.inspection.groups import groups_of, suggested_latent
-from gandiag.sources.inspection.inspection import LARGEST, Inspection, quoted, score_command, shortened
+from gandiag.sources.inspection.inspection import Inspection, quoted, score_command, shortened
 from gandiag.sources.onnx_graph import read_graph
-from gandiag.sources.pickles import PickleError, TensorShape
 
 
 def look_at_onnx(path: Path, size: int) -> Inspection:
@@ -45,7 +46,7 @@ def look_at_safetensors(path: Path, size: int) -> Inspection:
     """Its header."""
     with path.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
-        if length > min(size, LARGEST):
+        if length > min(size, MOST_TEXT):
             raise PickleError("its header is longer than the file")
         try:
             header = json.loads(opened.read(length))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import printable
+from gandiag.core.pickles import Made, Pickled, TensorShape, read_pickle
 from gandiag.sources.harmless import is_harmless
 from gandiag.sources.inspection.groups import groups_of, named_tensors, suggested_latent
 from gandiag.sources.inspection.inspection import Inspection, is_plain, quoted, score_command, shortened, value_at
-from gandiag.sources.pickles import Made, Pickled, TensorShape, read_pickle
 
 OLD_FORMAT = 0x1950A86A20F9469CFC6C  # the number that files of torch.save began with before they were archives
 
