@@ -121,7 +121,8 @@ def test_an_endless_stream_ends_at_the_limit(monkeypatch):
     from gandiag.sources.formats import SourceOptions
     from gandiag.sources.stdin import stdin_source
 
-    endless = SimpleNamespace(isatty=lambda: False, read=lambda size: b"x" * size)
+    begun = b"PK\x03\x04"  # as a zip archive begins; what begins as no form of samples ends at once
+    endless = SimpleNamespace(isatty=lambda: False, read=lambda size: begun.ljust(size, b"x")[:size])
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=endless))
     with pytest.raises(InputError, match="more than"):
         stdin_source(SourceOptions(), limit=3_000_000)
