@@ -120,10 +120,12 @@ def test_what_is_no_result_is_an_input_error(tmp_path, text):
         Result.load(tmp_path / "bad.json")
 
 
-@pytest.mark.parametrize("name", ["missing.json", ".", "binary.json"])
-def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "said"), [("missing.json", "cannot read"), (".", "cannot read"), ("binary.json", "not UTF-8")]
+)
+def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path, name, said):
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match=said):
         Result.load(tmp_path / name)
 
 
