@@ -16,6 +16,12 @@ class Finished:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def usual_width(monkeypatch):
+    """Tables as wide as without a terminal: what runs the tests in parallel says that its own has 80 columns."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def gandiag_command(capsys):
     """Run a command line in this process."""
