@@ -108,7 +108,7 @@ def _score(values: dict[str, Any]) -> Score:
     texts = (score.reason, score.error_method, score.extractor, score.fingerprint)
     if (
         not all(number is None or type(number) in (int, float) for number in numbers)
-        or not all(count is None or (type(count) is int and count >= 0) for count in counts)
+        or not all(count is None or (type(count) is int and 0 <= count < 1 << 63) for count in counts)
         or score.n_fake is None
         or not all(text is None or isinstance(text, str) for text in texts)
         or not (isinstance(score.params, dict) and isinstance(score.details, dict))

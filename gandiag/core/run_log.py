@@ -34,6 +34,7 @@ DIGITS = 7  # significant ones that the log keeps of a signal: what float32 hold
 LONGEST_LINE = 1 << 20
 MOST_BYTES = 256 << 20
 MOST_LINES = 2_000_000
+MOST_SIGNALS = 5_000
 _ALERT_FIELDS = frozenset(entry.name for entry in dataclasses.fields(Alert))
 
 
@@ -116,6 +117,7 @@ class GrowingLog:
     _lines: int = field(default=0, init=False)
     _offset: int = field(default=0, init=False)
     _first_line: bytes = field(default=b"", init=False)
+    _names: set[str] = field(default_factory=set, init=False)  # of all signals
 
     @property
     def path(self) -> Path:
@@ -174,7 +176,7 @@ class GrowingLog:
 
     def _start_again(self) -> None:
         self.header, self.records, self.alerts, self.notes = {}, [], [], []
-        self._lines, self._offset, self._first_line = 0, 0, b""
+        self._lines, self._offset, self._first_line, self._names = 0, 0, b"", set()
 
     def _take(self, line: bytes) -> None:
         if self._lines >= MOST_LINES:
@@ -230,6 +232,9 @@ class GrowingLog:
         signals = values["signals"]
         if not isinstance(signals, dict):
             self._refuse(f"its signals are {shown(signals)}, expected names and numbers")
+        self._names.update(signals)
+        if len(self._names) > MOST_SIGNALS:
+            self._refuse(f"a run log has {MOST_SIGNALS:,} signals at most")
         return Record(
             step,
             self._number("time", values.get("time", 0)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,10 +20,11 @@ from typing import Any
 import torch
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.files import MOST_TEXT
 from gandiag.statistics.torch_archive import RefusedError, parts
 
 OPERATORS = re.compile(
-    r"torch\.ops\.(aten|prims)\.(?!from_file|save\b)\w+\.\w+"
+    r"torch\.ops\.(aten|prims)\.(?!from_file|save\b|_print)\w+\.\w+"
     r"|torch\.ops\.higher_order\.wrap_with_set_grad_enabled"
     r"|torch\.sym_\w+"
     r"|_operator\.(add|sub|mul|floordiv|truediv|mod|pow|neg|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem)"
@@ -42,7 +44,13 @@ FUNCTIONS = {
 }
 FUNCTIONS |= {"Max", "Min", "Eq", "Ne", "Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan"}
 FUNCTIONS |= {"GreaterThan", "And", "Or", "Not", "Where", "IntTrueDiv", "TruncToInt", "ToFloat"}
-NODES = (ast.Expression, ast.Call, ast.Name, ast.Load, ast.keyword, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator)
+NODES: tuple[type[ast.AST], ...] = (
+    *(ast.Expression, ast.Call, ast.Name, ast.Load, ast.keyword, ast.Constant, ast.BinOp, ast.UnaryOp, ast.unaryop),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow),
+)
+LONGEST = 5000  # characters of an expression
+LARGEST = 2**63
+HIGHEST = 64  # product of all exponents: powers of powers have more digits than fit the memory
 
 
 @dataclass(frozen=True)
@@ -132,15 +140,21 @@ def _kept(name: str, content: bytes) -> bytes | None:
     return content if name in known else None
 
 
+def _json(content: bytes) -> Any:
+    if len(content) > MOST_TEXT:
+        raise RefusedError(f"a program of {len(content):,} bytes")
+    return json.loads(content)
+
+
 def _plain_tensors(content: bytes) -> bytes:
-    for tensor in json.loads(content)["config"].values():
+    for tensor in _json(content)["config"].values():
         if tensor.get("use_pickle") or not re.fullmatch(r"(weight|tensor)_\d+", str(tensor.get("path_name"))):
             raise RefusedError("pickled or foreign objects among its tensors")
     return content
 
 
 def _plain_program(content: bytes) -> bytes:
-    program = json.loads(content)
+    program = _json(content)
     program["guards_code"] = []
     for part in _parts(program):
         if "metadata" in part and "target" in part:
@@ -174,17 +188,44 @@ def _parts(value: object) -> Iterator[dict[str, Any]]:
 def _check_expression(text: str) -> None:
     """Raise unless a shape expression is arithmetic on named sizes, for it will be evaluated."""
     try:
-        tree = ast.parse(text, mode="eval")
-    except SyntaxError as error:
+        tree = ast.parse(text[: LONGEST + 1], mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise RefusedError(f"the expression {shown(text)}") from error
+    powers = [_exponent(node) for node in ast.walk(tree) if _is_power(node)]
+    if len(text) > LONGEST or None in powers or math.prod(filter(None, powers)) > HIGHEST:
+        raise RefusedError(f"the expression {shown(text)}")
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
-        plain = isinstance(node, (*NODES, ast.unaryop))
+        plain = isinstance(node, NODES)
         if isinstance(node, ast.Call):
             plain = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS
         elif isinstance(node, ast.Name):
             plain = id(node) in called or re.fullmatch(r"[a-z]+\d+", node.id) is not None
         elif isinstance(node, ast.Constant):
-            plain = isinstance(node.value, bool | int | float) or re.fullmatch(r"\w+", str(node.value)) is not None
+            plain = _is_plain(node.value)
         if not plain:
             raise RefusedError(f"the expression {shown(text)}")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a constant is a number or a name."""
+    if isinstance(value, bool | int | float):
+        return abs(value) < LARGEST
+    return re.fullmatch(r"\w+", str(value)) is not None
+
+
+def _is_power(node: ast.AST) -> bool:
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Pow"
+    return called or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow))
+
+
+def _exponent(node: ast.AST) -> int | None:
+    """Of a power, where it is a whole number."""
+    given: ast.AST | None = None
+    if isinstance(node, ast.BinOp):
+        given = node.right
+    elif isinstance(node, ast.Call) and len(node.args) == 2 and not node.keywords:
+        given = node.args[1]
+    value = given.operand if isinstance(given, ast.UnaryOp) else given
+    number = value.value if isinstance(value, ast.Constant) else None
+    return number if type(number) is int else None

@@ -8,6 +8,7 @@ whose code names them is loaded, and what is loaded is a new archive of the part
 from __future__ import annotations
 
 import io
+import pickletools
 import re
 import warnings
 import zipfile
@@ -17,14 +18,20 @@ from typing import Any
 import torch
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.pickles import PickleError, read_pickle
 from gandiag.statistics.torch_archive import RefusedError, parts
 
 # Any use of the words is refused, since a name of TorchScript can be bound to another name first.
-FORBIDDEN = re.compile(rb"\b(save|from_file|load_tensor|c10d|symm_mem)\b|[.\"']\s*(?:\\\s*)?classes\b")
+FORBIDDEN = re.compile(rb"\b(save|from_file|load_tensor|_print|c10d|symm_mem)\b|[.\"']\s*(?:\\\s*)?classes\b")
 OPERATIONS = re.compile(rb"\bops\s*\.\s*(\w+)")
 PLAIN_OPERATIONS = {b"aten", b"prim", b"prims", b"torchvision", b"quantized"}
 GETATTR = re.compile(rb"\bgetattr\b")
-PLAIN_GETATTR = re.compile(rb"getattr\([\w.()\s]*,\s*\"[^\"\\]*\"\s*\)")  # as PyTorch writes it: no name in disguise
+PLAIN_GETATTR = re.compile(
+    rb"getattr\([\w.()\s]{0,400},\s*\"[^\"\\]*\"\s*\)"
+)  # as PyTorch writes it: no name in disguise
+BRACKETS = re.compile(rb"[\[\](){}]")
+DEEPEST = 200
+LARGEST_CODE = 2**24
 PICKLED = re.compile(rb"torch[.\n]classes|\nclasses")
 
 
@@ -70,15 +77,41 @@ def _plain(path: Path, extra_file: str) -> tuple[io.BytesIO, str]:
                 continue
             if name.startswith("code/"):
                 _check_code(content)
-            elif name.endswith(".pkl") and PICKLED.search(content):
-                raise RefusedError("objects of other than TorchScript's own classes")
+            elif name.endswith(".pkl"):
+                _check_pickle(content)
             plain.writestr(f"{root}/{name}", content)
     copy.seek(0)
     return copy, extra
 
 
+def _check_pickle(content: bytes) -> None:
+    """Raise where a pickle is not sound, since PyTorch's own reader trusts it, or names types beyond all depth."""
+    try:
+        read_pickle(io.BytesIO(content))
+        texts = [argument for _, argument, _ in pickletools.genops(content) if isinstance(argument, str)]
+    except (PickleError, ValueError) as error:
+        raise RefusedError(f"a damaged pickle ({error})") from error
+    if PICKLED.search(content):
+        raise RefusedError("objects of other than TorchScript's own classes")
+    if any(_depth(text.encode("utf-8", "replace")) > DEEPEST for text in texts):
+        raise RefusedError("types that hold each other too deeply")
+
+
+def _depth(text: bytes) -> int:
+    """How many brackets are open at once."""
+    depth = most = 0
+    for bracket in BRACKETS.finditer(text):
+        depth += 1 if bracket[0] in b"([{" else -1
+        most = max(most, depth)
+    return most
+
+
 def _check_code(code: bytes) -> None:
-    """Raise where the code names what could reach beyond its tensors."""
+    """Raise where the code names what could reach beyond its tensors, or is nested too deeply to be parsed."""
+    if len(code) > LARGEST_CODE:
+        raise RefusedError(f"code of {len(code):,} bytes")
+    if _depth(code) > DEEPEST:
+        raise RefusedError("code that is nested too deeply")
     found = FORBIDDEN.search(code)
     if found is not None:
         raise RefusedError(f"code with the word {shown(found[0].decode())}")

@@ -68,7 +68,25 @@ def changed_value(value: Any, rng: random.Random) -> Any:
     if isinstance(value, list) and value and rng.random() < 0.9:
         at = rng.randrange(len(value))
         return [*value[:at], changed_value(value[at], rng), *value[at + 1 :]]
-    odd = (None, True, -1, 0, 1.5, 10**30, 10**400, "", "x", "\x1b[31m\n", "é" * 300, [], {}, [[]], {"a": {}}, [None], 1e308)
+    odd = (
+        None,
+        True,
+        -1,
+        0,
+        1.5,
+        10**30,
+        10**400,
+        "",
+        "x",
+        "\x1b[31m\n",
+        "é" * 300,
+        [],
+        {},
+        [[]],
+        {"a": {}},
+        [None],
+        1e308,
+    )
     return rng.choice(odd)
 
 

@@ -52,7 +52,7 @@ def _open(file: File, options: SourceOptions) -> Source:
             )
     except InputError:
         raise
-    except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a damaged file may fail in any way
         reason = str(error).partition("\n")[0]
         raise InputError(f"{title} is a damaged video, or one that was cut short ({reason})") from error
 
