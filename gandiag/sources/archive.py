@@ -81,7 +81,12 @@ def check_name(name: str, title: str, seen: set[str]) -> None:
     Raises:
         InputError: it is not; such archives are made to do harm, or are damaged.
     """
-    if not name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or name[1:3] in (":\\", ":/"):
+    if (
+        not name
+        or name.startswith(("/", "\\"))
+        or ".." in name.replace("\\", "/").split("/")
+        or name[1:3] in (":\\", ":/")
+    ):
         raise InputError(f"{shown(title)} is refused: the name {shown(name)} in it leads out of it")
     if name in seen:
         raise InputError(f"{shown(title)} is refused: it holds {shown(name)} twice")
