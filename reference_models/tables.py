@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 from gandiag import UnknownNameError, UsageError
 
-MOST_BYTES = 2**16  # which a person writes; a key of many parts takes its square of time
+MOST_BYTES = 2**18  # which a person writes
+MOST_PARTS = 50  # of a key: Python's reader takes the square of their number, in time and memory
+WORDS = re.compile(r"[^.\n,=\[\]{}]+")
 
 
 class Table:
@@ -112,7 +115,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if "a." * MOST_PARTS in WORDS.sub("a", text):
+            raise ValueError(f"a key has more than {MOST_PARTS} parts")
+        return tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -14,7 +14,6 @@ from pathlib import Path
 from gandiag.core.errors import InputError, shown
 
 MOST_TEXT = 2**26  # bytes of JSON: in memory it takes thirty times that at worst
-MOST_TOML = 2**16  # bytes of TOML, which people write, and of which a key of many parts takes its square of time
 MOST_RATIO = 200  # how much larger than its file content may be: images are compressed already
 MERCY = 2**26  # bytes up to which no ratio is too large
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gandiag.core.errors import UsageError, shown
-from gandiag.core.files import MOST_TEXT, MOST_TOML, read_bounded
+from gandiag.core.files import MOST_TEXT, read_bounded
+from gandiag.core.toml import MOST_BYTES, parse_toml
 
 NOISES = ("normal", "uniform", "sphere")
 LABELS = ("uniform", "prior")
@@ -94,8 +94,8 @@ def read_config(text: str) -> dict[str, Any]:
             found = json.loads(text)
         else:
             toml = text.lower().endswith(".toml")
-            content = read_bounded(text, MOST_TOML if toml else MOST_TEXT).decode("utf-8")
-            found = tomllib.loads(content) if toml else json.loads(content)
+            content = read_bounded(text, MOST_BYTES if toml else MOST_TEXT).decode("utf-8")
+            found = parse_toml(content) if toml else json.loads(content)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(

@@ -34,7 +34,7 @@ DIGITS = 7  # significant ones that the log keeps of a signal: what float32 hold
 LONGEST_LINE = 1 << 20
 MOST_BYTES = 256 << 20
 MOST_LINES = 2_000_000
-MOST_SIGNALS = 5_000
+MOST_SIGNALS = 2_000
 _ALERT_FIELDS = frozenset(entry.name for entry in dataclasses.fields(Alert))
 
 

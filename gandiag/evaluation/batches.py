@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +16,7 @@ from gandiag.core.protocols import Source
 from gandiag.statistics.memory import is_out_of_memory
 
 Found = TypeVar("Found")
+BATCH_BYTES = 2**29  # of float32 samples in a batch of which the user did not say the size
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ def batches(
     finally:
         if ahead is not None:
             ahead.close()
+
+
+def fitting_batch(size: int, sample: Sequence[int]) -> int:
+    """`size`, or fewer where samples of this shape are so large that the memory would not hold them."""
+    return max(1, min(size, BATCH_BYTES // (4 * max(1, math.prod(sample)))))
 
 
 def _halved(size: int, error: BaseException, warn: Callable[[str], None]) -> int:

@@ -13,7 +13,7 @@ from gandiag.core.errors import GandiagError, UsageError, shown
 from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, ProgressCallback, Source
 from gandiag.evaluation import environment, plan
-from gandiag.evaluation.batches import Batch, batches
+from gandiag.evaluation.batches import Batch, batches, fitting_batch
 from gandiag.evaluation.extract import BATCH, labels_of
 from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source
 from gandiag.evaluation.sides import Meter
@@ -72,7 +72,13 @@ def sample(
     place_of(out, opened.info)  # before the work, what is wrong with it
     count = plan.sample_count(opened, _reference(opened, access), samples)
     meter = Meter(progress, "samples", count)
-    write_samples(_made(opened, count, batch_size or BATCH, meter), out, opened.info, count=count, seed=seed)
+    write_samples(
+        _made(opened, count, batch_size or fitting_batch(BATCH, opened.info.shape), meter),
+        out,
+        opened.info,
+        count=count,
+        seed=seed,
+    )
     return count
 
 

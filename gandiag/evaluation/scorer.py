@@ -29,6 +29,7 @@ from gandiag.core.protocols import (
 from gandiag.core.result import Result
 from gandiag.core.score import Score
 from gandiag.evaluation import environment, plan
+from gandiag.evaluation.batches import fitting_batch
 from gandiag.evaluation.describe import describe_reference, describe_source, find_warnings
 from gandiag.evaluation.extract import BATCH, labels_of
 from gandiag.evaluation.generators import idle_options, with_prior
@@ -188,7 +189,8 @@ class Scorer:
             notes += reference.statistics.warnings
         requests = _served(requests, extractors, fake, reference, others, partners)
         plan.check_samples(requests, count, fake.info.name)
-        size = settings.batch_size or min((each.info.batch_size for each in extractors.values()), default=BATCH)
+        usual = min((each.info.batch_size for each in extractors.values()), default=BATCH)
+        size = settings.batch_size or fitting_batch(usual, fake.info.shape)
         notes += [f"unlike {settings.like}, {difference}" for difference in rules.differs]
         seconds = time.perf_counter() - started
         return Opened(fake, reference, others, count, requests, extractors, size, notes, seconds, partners)

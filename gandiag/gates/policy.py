@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any, Literal, get_args
 
 from gandiag.core.alert import KINDS, SEVERITIES, Severity
 from gandiag.core.errors import GandiagError, InputError, UnknownNameError, UsageError, shown, suggestion
-from gandiag.core.files import MOST_TOML, read_bounded
+from gandiag.core.files import read_bounded
+from gandiag.core.toml import MOST_BYTES, parse_toml
 from gandiag.gates import known
 
 OnInconclusive = Literal["inconclusive", "fail", "warn", "pass"]
@@ -148,7 +148,7 @@ class Policy:
             InputError: the file cannot be read, or is no policy; the message says which key of which gate.
         """
         try:
-            content = read_bounded(path, MOST_TOML)
+            content = read_bounded(path, MOST_BYTES)
         except OSError as error:
             raise InputError(f"cannot read the policy {shown(path)}: {error.strerror or error}") from error
         try:
@@ -166,9 +166,9 @@ class Policy:
             GandiagError: it holds none; the message says which key of which gate.
         """
         try:
-            document = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise InputError(f"not TOML: {type(error).__name__ if not str(error) else error}") from error
+            document = parse_toml(text)
+        except ValueError as error:
+            raise InputError(f"not TOML: {error}") from error
         return _policy(document, frozenset(known_scores), name)
 
     @property

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
-from gandiag.core.files import MOST_TOML, read_bounded
+from gandiag.core.files import read_bounded
+from gandiag.core.toml import MOST_BYTES, parse_toml
 from gandiag.monitor.detectors import DETECTORS
 
 Thresholds = Mapping[str, Mapping[str, Any] | bool]
@@ -55,11 +55,11 @@ def read_thresholds(path: str | Path) -> dict[str, dict[str, Any] | bool]:
         UsageError: a value is of the wrong kind or range.
     """
     try:
-        values: dict[str, dict[str, Any] | bool] = tomllib.loads(read_bounded(path, MOST_TOML).decode("utf-8"))
+        values: dict[str, dict[str, Any] | bool] = parse_toml(read_bounded(path, MOST_BYTES).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"thresholds file {shown(path)} cannot be read: {reason}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"thresholds file {shown(path)} is no TOML: {error}") from error
     try:
         settled(values)

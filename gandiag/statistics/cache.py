@@ -68,6 +68,8 @@ class Cache:
         """
         self._tidy()
         path = self.path(key)
+        if not path.is_file():  # nothing, or what is no entry: a pipe would be waited for
+            return None
         try:
             with path.open("rb") as file:
                 found = read_tensors(file, file_format=FORMAT, device=device, budget=self._budget)

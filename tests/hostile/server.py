@@ -88,7 +88,13 @@ def serve() -> None:
     import torch
 
     import reference_models.trainer  # noqa: F401
+    from gandiag.extractors import EXTRACTORS
+    from gandiag.metrics import METRICS
+    from gandiag.sources.formats import FORMATS
 
+    for registry in (METRICS, EXTRACTORS, FORMATS):
+        for name in registry.names():
+            registry.load(name)
     torch.set_num_threads(1)
     del h5py, onnxruntime, pyarrow
     answers = os.fdopen(os.dup(1), "w")
