@@ -129,11 +129,8 @@ HEALTHY = (
         data="stacked",
         loss="relativistic",
         penalties=(("r1", 0.3), ("r2", 0.3)),
-        hidden=192,
-        generator_rate=2e-3,
-        discriminator_rate=2e-3,
     ),
-    _digits("stacked-non-saturating-r1", "tuning", data="stacked", penalties=(("r1", 0.3),), hidden=192),
+    _digits("stacked-non-saturating-r1", "tuning", data="stacked", penalties=(("r1", 0.3),)),
 )
 
 AHEAD = {"generator_steps": 5, "generator_rate": 2e-3, "discriminator_rate": 1e-4, "norm": "none"}

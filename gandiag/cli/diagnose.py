@@ -54,13 +54,11 @@ def diagnose_command(
     from gandiag.cli.output import check_writable, write_document
     from gandiag.core.alert import at_least
     from gandiag.monitor.diagnose import diagnose
-    from gandiag.monitor.thresholds import read_thresholds
 
     for path in (html, None if json_path in (None, "-") else Path(str(json_path))):
         if path is not None:
             check_writable(path)
-    limits = None if thresholds is None else read_thresholds(thresholds)
-    diagnosis = diagnose(run, limits, map=_mapping(pairs))
+    diagnosis = diagnose(run, thresholds, map=_mapping(pairs))
     if html is not None:
         from gandiag.reports.run import write_run_report
 

@@ -17,7 +17,8 @@ from gandiag.monitor.importers.csv import read_csv
 from gandiag.monitor.importers.names import mapped
 from gandiag.monitor.importers.series import Series, joined
 from gandiag.monitor.importers.tensorboard import event_folders, read_events
-from gandiag.monitor.replay import Thresholds, replay_all
+from gandiag.monitor.replay import replay_all
+from gandiag.monitor.thresholds import Thresholds, as_mapping
 
 SCHEMA = "gandiag.diagnosis/1"
 TABLES = (".csv", ".tsv", ".txt", ".dat")
@@ -128,7 +129,7 @@ class Diagnosis:
 
 def diagnose(
     run: str | os.PathLike[str],
-    thresholds: Thresholds | None = None,
+    thresholds: Thresholds | str | os.PathLike[str] | None = None,
     map: Mapping[str, str] | None = None,
 ) -> Diagnosis:
     """Say what was wrong with a run, from what it logged.
@@ -136,7 +137,7 @@ def diagnose(
     Args:
         run: a run folder or its `run.jsonl`, a folder of TensorBoard events, or a table (`.csv`, `.tsv`).
         thresholds: kind to field to value, in place of a detector's defaults; `{kind: False}` leaves one out.
-            Default: those that the log's header names, or else the detectors' own.
+            Or a TOML file of them. Default: those that the log's header names, or else the detectors' own.
         map: foreign name to signal, for another tool's log, where the guess is wrong; an empty signal leaves one out.
 
     Raises:
@@ -145,10 +146,10 @@ def diagnose(
         UsageError: a threshold is of the wrong kind or range, or `map` is given for a log of gandiag's.
         MissingExtraError: a TensorBoard folder, without tensorboard.
     """
-    path = Path(run)
+    path, limits = Path(run), as_mapping(thresholds)
     form, place = _format(path)
     if form == "gandiag":
-        return _own(path, place, thresholds, map)
+        return _own(path, place, limits, map)
     notes: tuple[str, ...] = ()
     series: list[Series]
     if form == "csv":
@@ -158,7 +159,7 @@ def diagnose(
         series = read_events(place)
     found = mapped(series, map)
     log = RunLog({}, tuple(joined(found.series)), ())
-    alerts, inactive = replay_all(log.records, thresholds)
+    alerts, inactive = replay_all(log.records, limits)
     mapping = {signal: one.name for signal, one in found.series.items()}
     return Diagnosis(str(path), form, log, tuple(alerts), inactive, mapping, found.unmapped, notes)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import typing
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
@@ -46,7 +46,12 @@ def settled(thresholds: Thresholds | None = None) -> dict[str, Any]:
     return result
 
 
-def read_thresholds(path: str | Path) -> dict[str, dict[str, Any] | bool]:
+def as_mapping(thresholds: Thresholds | str | os.PathLike[str] | None) -> Thresholds | None:
+    """Thresholds as they were given, or the content of a TOML file that was."""
+    return read_thresholds(thresholds) if isinstance(thresholds, str | os.PathLike) else thresholds
+
+
+def read_thresholds(path: str | os.PathLike[str]) -> dict[str, dict[str, Any] | bool]:
     """The thresholds in a TOML file: `[mode_collapse]` tables of fields, or `mode_collapse = false`.
 
     Raises:

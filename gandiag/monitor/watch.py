@@ -23,6 +23,7 @@ from gandiag.monitor.outbox import Outbox
 from gandiag.monitor.settings import Loss, Settings
 from gandiag.monitor.sinks import Sink, open_sinks
 from gandiag.monitor.sinks.jsonl import RunLogWriter
+from gandiag.monitor.thresholds import Thresholds, as_mapping
 
 Networks = nn.Module | Mapping[str, nn.Module] | None
 Optimizers = Optimizer | Sequence[Optimizer] | Mapping[str, Optimizer] | None
@@ -38,7 +39,7 @@ def watch(
     loss: Loss = "auto",
     on_alert: Literal["log", "raise"] | Callable[[Alert], object] = "log",
     sinks: Iterable[str | Sink | Callable[[Alert], object]] = ("console",),
-    thresholds: Mapping[str, Mapping[str, Any] | bool] | None = None,
+    thresholds: Thresholds | str | os.PathLike[str] | None = None,
     stop_on: Iterable[str] = frozenset(),
     held_out: Tensor | tuple[Any, ...] | Mapping[str, Any] | None = None,
     score: Callable[[Any], Tensor] | None = None,
@@ -62,7 +63,7 @@ def watch(
         on_alert: `raise` stops the training with `TrainingAlert` at the step after a warning; a function is called with
             each alert.
         sinks: where alerts go beside the log: names, as of `gandiag list sinks`, functions of an alert, or objects.
-        thresholds: kind of alert to threshold to value; `{kind: False}` silences one.
+        thresholds: kind of alert to threshold to value; `{kind: False}` silences one. Or a TOML file of them.
         stop_on: kinds of alerts that stop the training with `TrainingAlert`.
         held_out: real samples that are not trained on: a batch, or the tuple of a discriminator's arguments, or names
             of discriminators with either. They tell overfitting.
@@ -76,7 +77,7 @@ def watch(
     Raises:
         UsageError: an argument cannot be used as it is.
         UnknownNameError: a sink, threshold or kind of alert does not exist.
-        InputError: the log cannot be read or written.
+        InputError: the log cannot be read or written, or the thresholds' file cannot be read.
     """
     if os.environ.get("GANDIAG") == "0":
         return Monitor([], Settings(), Engine(), Outbox([]), active=False)
@@ -95,13 +96,14 @@ def watch(
         _one_of("on_alert", on_alert, ("log", "raise"))
     if type(resume) is not bool and not (type(resume) is int and resume >= 0):
         raise UsageError(f"resume is {shown(resume)}, expected True, False or a step")
-    engine = Engine(thresholds)
+    limits = as_mapping(thresholds)
+    engine = Engine(limits)
     if _rank() != 0:
         return Monitor(players, settings, engine, Outbox([]))
     earlier = _Earlier(players, run, resume) if resume is not False and run is not None else None
     opened = open_sinks([*sinks, *([on_alert] if callable(on_alert) else [])])
     outbox = Outbox(opened)
-    header = _header(players, settings)
+    header = _header(players, settings, limits)
     if run is None:
         return Monitor(players, settings, engine, outbox)
     folder, kept = Path(run), (Path(run) / FILE_NAME).exists() and earlier is None
@@ -172,13 +174,20 @@ def _saved_steps(player: Player) -> int:
     return max(counts)
 
 
-def _header(players: list[Player], settings: Settings) -> dict[str, Any]:
+def _header(players: list[Player], settings: Settings, thresholds: Thresholds | None) -> dict[str, Any]:
     sizes = {
         player.key: sum(parameter.numel() for parameter in player.network.parameters())
         for player in players
         if player.network is not None
     }
-    return {"players": sizes, "loss": settings.loss, "versions": {"gandiag": __version__, "torch": torch.__version__}}
+    # The user's own alone: a later gandiag reads an old log with the limits that it thinks right then.
+    own = {kind: value if isinstance(value, bool) else dict(value) for kind, value in (thresholds or {}).items()}
+    return {
+        "players": sizes,
+        "loss": settings.loss,
+        **({"thresholds": own} if own else {}),
+        "versions": {"gandiag": __version__, "torch": torch.__version__},
+    }
 
 
 def _held_out(players: list[Player], held_out: Any) -> dict[str, tuple[Any, ...]] | None:

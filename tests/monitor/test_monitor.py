@@ -124,6 +124,35 @@ def test_an_old_log_is_kept(tmp_path):
 # --- what is read ---
 
 
+@pytest.mark.parametrize("batch", [16, 256])
+def test_samples_are_seen_where_the_discriminator_steps_rarely(monkeypatch, batch):
+    monkeypatch.setattr(loops, "BATCH", batch)
+    setting, kept = Setting(), Kept()
+    with watch(setting, sinks=[kept]):
+        for _ in range(40):
+            gan_step(setting)
+            for _ in range(6):
+                setting.og.zero_grad()
+                functional.softplus(-setting.D(setting.G(setting.noise()))).mean().backward()
+                setting.og.step()
+    assert [record.step for record in kept.records] == [50, 100, 150, 200, 250, 280]
+    assert all("variance_ratio" in record.signals for record in kept.records[1:5])
+
+
+def test_a_diagnosis_uses_the_limits_that_the_run_was_watched_with(tmp_path):
+    (tmp_path / "limits.toml").write_text("[imbalance]\nratio = 15.0\n[mode_collapse]\nvariance_ratio = 0.01\n")
+    limits = {"imbalance": {"ratio": 15.0}, "mode_collapse": {"variance_ratio": 0.01}}
+    for name, thresholds in (("mapping", limits), ("file", tmp_path / "limits.toml")):
+        with watch(Setting(), run=tmp_path / name, thresholds=thresholds):
+            pass
+        assert read_run_log(tmp_path / name).header["thresholds"] == limits
+    with watch(Setting(), run=tmp_path / "usual"):
+        pass
+    assert "thresholds" not in read_run_log(tmp_path / "usual").header
+    with pytest.raises(InputError, match=r"none\.toml"):
+        watch(Setting(), thresholds=tmp_path / "none.toml")
+
+
 def test_two_discriminators_have_signals_of_their_own():
     setting, kept = Setting(), Kept()
     other = Setting(seed=5)

@@ -11,6 +11,7 @@ from gan_loops import Setting
 from torch import nn
 
 import gandiag
+from gandiag.monitor.capture.scores import judgement
 
 STEPS = 50
 # torch.compile says so of a fake that requires a gradient, watched or not.
@@ -186,3 +187,23 @@ def test_losses_are_told_from_their_derivatives():
         loop(setting, STEPS)
         assert f"its loss is {kind}" in monitor.report(), name
         monitor.close()
+
+
+@pytest.mark.parametrize("squared", [False, True])
+def test_slopes_of_a_reconstruction_are_those_along_its_error(squared):
+    random = torch.Generator().manual_seed(0)
+    judged, rebuilt = torch.rand(2, 6, 1, 4, 4, generator=random)
+    rebuilt.requires_grad_()
+
+    def loss(output):
+        return ((output - judged) ** 2 if squared else (output - judged).abs()).mean()
+
+    raw = judgement(rebuilt, judged)
+    loss(rebuilt).backward()
+    # The score is the error times -1: let each sample's error shrink in proportion, and see what the loss does.
+    shrunk = torch.ones(6, requires_grad=True)
+    loss(judged + (rebuilt.detach() - judged) * shrunk[:, None, None, None]).backward()
+    by_score = -shrunk.grad / (rebuilt.detach() - judged).abs().flatten(1).mean(1)
+    torch.testing.assert_close(raw.slopes(0, rebuilt.grad, judged)[:, 0], by_score)
+    if not squared:
+        torch.testing.assert_close(by_score, torch.full((6,), -1 / 6))

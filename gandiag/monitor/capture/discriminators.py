@@ -131,7 +131,7 @@ class Judge:
         again = (_detached(arguments), _detached(named)) if self.keeps else ((), {})
         call = Call(label, kept, judged.detach(), again, through, fakes, [], versions, trains[0].detach())
         # Penalties differentiate at inputs that they made leaves of; those derivatives are not the loss's.
-        if raw.how == "scores" and not (judged.requires_grad and judged.is_leaf) and (label != "unknown" or through):
+        if not (judged.requires_grad and judged.is_leaf) and (label != "unknown" or through):
             call.slopes = [None] * len(raw.tensors)
             for place, tensor in enumerate(raw.tensors):
                 if tensor.requires_grad:
@@ -263,16 +263,17 @@ class Judge:
                 rows = call.rows.get(side)
             if rows is None or call.raw is None:
                 continue
-            for tensor, slope in zip(call.raw.tensors, call.slopes, strict=False):
+            for place, slope in enumerate(call.slopes):
                 if slope is None:
                     continue
-                part = slope.reshape(call.raw.samples, -1)[rows].float()
+                part = call.raw.slopes(place, slope, call.judged)[rows]
                 sums = [part.sum(), part.abs().sum()]
-                scores = tensor.reshape(call.raw.samples, -1)[rows].float()
-                if side == "generator" and (learning or self.probable):
+                scores = call.raw.tensors[place].reshape(call.raw.samples, -1)[rows].float()
+                plain = call.raw.how == "scores"
+                if plain and side == "generator" and (learning or self.probable):
                     sums.append((part * scores * (1 - scores)).abs().sum())
                 totals.append(torch.stack(sums))
-                if learning and not learnt:
+                if plain and learning and not learnt:
                     outputs, slopes = scores.reshape(-1)[:RAW], part.reshape(-1)[:RAW]
                     self._buffers.put(f"loss {side}", self.player.key, step, outputs, slopes)
                     learnt = True

@@ -82,6 +82,8 @@ class Loop:
         self.losses: dict[str, Losses] = {}
         self._collectors: dict[str, Collector] = {}
         self._travels: dict[str, Travel] = {}
+        self._stride = 1  # steps of the run for each of a discriminator's
+        self._steps_before: dict[str, int] = {}
         self._attach()
         networks = {player.key: player.network for player in players if player.network is not None}
         self.first_bad = FirstBad(networks, self._hooks) if settings.locate_nonfinite else None
@@ -104,7 +106,7 @@ class Loop:
         step = self._now()
         interval = record_interval(step)
         batches = max((each.batches for each in self._collectors.values()), default=0)
-        return step % interval >= interval - batches
+        return step % interval >= interval - batches * self._stride
 
     def observed_samples(self, key: str, side: str, samples: Tensor) -> None:
         """Take samples that the user handed over, if they are wanted now."""
@@ -150,8 +152,17 @@ class Loop:
         if self.settings.held_out is not None:
             for key, batch in self.settings.held_out.items():
                 self.guard.run("held-out scores", self._held_out, self.judges[key], batch, step)
+        self._learn_stride()
         most = max((player.steps for player in self.players), default=0)
         self.pace.adapt(time.perf_counter(), most)
+
+    def _learn_stride(self) -> None:
+        """Samples come with a discriminator's steps, which may be rarer than those of the run."""
+        taken = {each.key: each.steps - self._steps_before.get(each.key, 0) for each in self.players}
+        self._steps_before = {each.key: each.steps for each in self.players}
+        run = max((taken[each.key] for each in self.players if each.kind == "generator"), default=0)
+        strides = [-(-run // taken[key]) for key in self.judges if taken[key] > 0]
+        self._stride = max(strides, default=1)
 
     def _attach(self) -> None:
         optimizers = {id(each): each for player in self.players for each in player.optimizers}

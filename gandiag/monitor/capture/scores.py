@@ -46,6 +46,23 @@ class Raw:
         means = [rows[:, 0].float() if rows.shape[1] == 1 else rows.float().mean(dim=1) for rows in each]
         return means[0] if len(means) == 1 else torch.stack(means).mean(dim=0)
 
+    def slopes(self, place: int, derivative: Tensor, judged: Tensor) -> Tensor:
+        """Derivatives of the loss by the scores, (n, values) in float32, from those by the output.
+
+        For a reconstruction that along its error: what the loss would lose if the error shrank in proportion.
+
+        Args:
+            place: of the tensor among `tensors`.
+            derivative: of the loss by that tensor.
+            judged: what was put in.
+        """
+        rows = derivative.reshape(self.samples, -1).float()
+        if self.how == "scores":
+            return rows
+        error = (self.tensors[place].detach() - judged.detach()).reshape(self.samples, -1).float()
+        smallest = torch.finfo(error.dtype).tiny
+        return -(rows * error).sum(dim=1, keepdim=True) / error.abs().mean(dim=1, keepdim=True).clamp_min(smallest)
+
 
 def tensors_in(value: Any, depth: int = DEPTH) -> list[Tensor]:
     """The floating point tensors in nested lists, tuples and dicts, in order."""
