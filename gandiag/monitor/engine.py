@@ -99,15 +99,22 @@ class Engine:
         return sorted(alerts, key=_order)
 
     def inactive(self) -> dict[str, str]:
-        """The rules that have no signals so far: kind to what they lack. They are not healthy, they are blind."""
+        """What is blind so far, to the signals that it lacks; that is not healthy.
+
+        Names are kinds, or `kind (what a rule looks at)` where other rules of the kind see something.
+        """
         seen = {plain_name(name) for name in self._signals}
         if any(name.startswith(QUALITY) for name in seen):
             seen.add(QUALITY)
         lacking = {}
         for kind, detector in self._types.items():
-            missing = [need - seen for need in detector.needs]
-            if missing and all(missing):
-                lacking[kind] = "needs " + ", or ".join(" and ".join(sorted(need)) for need in _fewest(missing))
+            missing = {what: [need - seen for need in needs] for what, needs in detector.needs.items()}
+            blind = {what: needs for what, needs in missing.items() if all(needs)}
+            if len(blind) == len(missing):
+                blind = {"": [need for needs in blind.values() for need in needs]}
+            for what, needs in blind.items():
+                told = ", or ".join(" and ".join(map(_signal, sorted(need))) for need in _fewest(needs))
+                lacking[f"{kind} ({what})" if what else kind] = f"needs {told}"
         return lacking
 
     def state_dict(self) -> dict[str, Any]:
@@ -190,3 +197,7 @@ def _fewest(missing: list[frozenset[str]]) -> list[frozenset[str]]:
     """The ways to make a rule work, the shortest first; three of them say enough."""
     unique = dict.fromkeys(missing)
     return sorted(unique, key=lambda need: (len(need), sorted(need)))[:3]
+
+
+def _signal(name: str) -> str:
+    return f"{QUALITY}*" if name == QUALITY else name

@@ -253,7 +253,8 @@ class Monitor:
         if not self.active:
             return "the monitor is off: GANDIAG=0"
         self._recorder.land(True)
-        lines = [f"step {self._step}, {len(self.alerts)} alerts"]
+        count = len(self.alerts)
+        lines = [f"step {self._step}, {count} {'alert' if count == 1 else 'alerts'}"]
         for player in self._players:
             watched = f"{player.steps} steps" if player.optimizers else "no optimizer watched"
             lines.append(f"{player.key}: {watched}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gandiag.core.alert import SEVERITIES, Alert
@@ -90,8 +90,12 @@ def _check_declaration(detector: DetectorType) -> None:
     frozen = getattr(thresholds, "__dataclass_params__").frozen  # noqa: B009 - typed as absent
     expect(bool(frozen), "the dataclass of thresholds is not frozen")
     needs = detector.needs
-    named = isinstance(needs, tuple) and bool(needs) and all(isinstance(need, frozenset) and need for need in needs)
-    expect(named, f"needs are {needs!r}, expected a tuple of frozensets of signals' names")
+    named = isinstance(needs, Mapping) and bool(needs) and all(map(_are_needs, needs.values()))
+    expect(named, f"needs are {needs!r}, expected what it looks at, to a tuple of frozensets of signals' names")
+
+
+def _are_needs(needs: object) -> bool:
+    return isinstance(needs, tuple) and bool(needs) and all(isinstance(need, frozenset) and need for need in needs)
 
 
 def _alerts(detector: Detector, records: Iterable[Record], what: str) -> list[Alert | None]:

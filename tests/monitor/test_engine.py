@@ -235,6 +235,9 @@ def test_rules_without_signals_say_what_they_lack():
     assert "mode_collapse" not in inactive
     assert inactive["losing_discriminator"] == "needs auc"
     assert inactive["discriminator_overfitting"] == "needs held_out_auc"
+    assert inactive["mode_collapse (Vendi score)"] == "needs vendi_ratio"
+    assert inactive["non_convergence (travel of the generator)"] == "needs generator_update_ratio"
+    assert "non_convergence (late fall)" not in inactive
     run(engine, [named(Record(150, 1.0, {"auc": 0.7}), "A")])
     assert "losing_discriminator" not in engine.inactive()
 

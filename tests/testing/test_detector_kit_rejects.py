@@ -62,7 +62,10 @@ class Good:
         self.was = state["was"]
 
 
-def made(thresholds=Limits, needs=(frozenset({"auc"}),), **methods):
+AUC = {"scores": (frozenset({"auc"}),)}
+
+
+def made(thresholds=Limits, needs=AUC, **methods):
     body = type("Broken", (Good,), methods)
     return type("Type", (), {"thresholds": thresholds, "needs": needs, "__call__": lambda self, t: body(t)})()
 
@@ -89,8 +92,10 @@ def test_a_good_one_passes():
         (made(thresholds=Thawed), "not frozen"),
         (made(thresholds=Bare), "limit has no default"),
         (made(thresholds=dict), "expected a dataclass"),
-        (made(needs=()), "needs are"),
-        (made(needs=("auc",)), "needs are"),
+        (made(needs={}), "needs are"),
+        (made(needs={"scores": ()}), "needs are"),
+        (made(needs={"scores": ("auc",)}), "needs are"),
+        (made(needs=(frozenset({"auc"}),)), "needs are"),
         (made(update=lambda self, record: high(record, evidence={"x": 1.0})), "not silent on an empty run"),
         (made(update=lambda self, record: high(record) if record.signals.get("auc") == 0.75 else None), "a quiet run"),
         (made(update=lambda self, record: 1 / record.signals["auc"] and None), "makes it raise KeyError"),

@@ -30,8 +30,8 @@ class DetectorType(Protocol):
         """Its frozen dataclass of limits, windows and holds, all with defaults."""
 
     @property
-    def needs(self) -> tuple[frozenset[str], ...]:
-        """Sets of signals: it works where all of one set have been seen, and is inactive elsewhere."""
+    def needs(self) -> Mapping[str, tuple[frozenset[str], ...]]:
+        """What it looks at, each with sets of signals: it works where all of one set were seen, else it is blind."""
 
     def __call__(self, thresholds: Any) -> Detector:
         """A new detector."""

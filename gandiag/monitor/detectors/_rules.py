@@ -54,17 +54,34 @@ def warm(thresholds: Any, seen: Seen) -> bool:
     return seen.age >= int(thresholds.warm_up)
 
 
+Needs = tuple[frozenset[str], ...]
+
+
+def one_of(*signals: str) -> Needs:
+    """The needs of a rule for which any of these signals will do."""
+    return tuple(frozenset({signal}) for signal in signals)
+
+
+def all_of(*signals: str) -> Needs:
+    """The needs of a rule that takes all of these signals."""
+    return (frozenset(signals),)
+
+
 @dataclass(frozen=True)
 class Rule(Generic[T]):
     """One condition over what was seen.
 
     Attributes:
+        what: it looks at, in a few words.
+        needs: sets of signals; it works where all of one set have been seen.
         judge: called for every record, so that what it remembers is whole.
         hold: steps for which the condition must be true.
         least: records that a hold has at least.
         ready: whether the warm-up is over.
     """
 
+    what: str
+    needs: Needs
     judge: Callable[[T, Seen], Finding]
     hold: Callable[[T], int]
     least: int = 3
@@ -78,16 +95,22 @@ class Rules(Generic[T]):
     Attributes:
         kind: of the alerts.
         thresholds: the frozen dataclass of limits, windows and holds.
-        needs: sets of signals; the detector works where all of one set have been seen.
-        reads: further signals that it uses where they are there.
+        reads: signals that it uses where they are there, beside those that its rules need.
         rules: in the order in which they explain more.
     """
 
     kind: str
     thresholds: type[T]
-    needs: tuple[frozenset[str], ...]
     rules: tuple[Rule[T], ...]
     reads: frozenset[str] = frozenset()
+
+    @property
+    def needs(self) -> dict[str, Needs]:
+        """What each rule looks at, to the sets of signals of which it takes any; rules of one name are one."""
+        needs: dict[str, Needs] = {}
+        for rule in self.rules:
+            needs[rule.what] = tuple(dict.fromkeys((*needs.get(rule.what, ()), *rule.needs)))
+        return needs
 
     def __call__(self, thresholds: T) -> RulesDetector[T]:
         """A new detector."""
@@ -100,7 +123,7 @@ class RulesDetector(Generic[T]):
     def __init__(self, kind: Rules[T], thresholds: T) -> None:
         self.kind = kind
         self.thresholds = thresholds
-        self.seen = Seen(kind.reads.union(*kind.needs))
+        self.seen = Seen(kind.reads.union(*(need for rule in kind.rules for need in rule.needs)))
         self.episodes = [Episode() for _ in kind.rules]
 
     @property

@@ -14,7 +14,19 @@ from gandiag.monitor.detectors._play import (
     measured_directions,
 )
 from gandiag.monitor.detectors._play import SIGNALS as PLAY
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, always, found, number
+from gandiag.monitor.detectors._rules import (
+    BETWEEN,
+    NOTHING,
+    Finding,
+    Needs,
+    Rule,
+    Rules,
+    all_of,
+    always,
+    found,
+    number,
+    one_of,
+)
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
 
@@ -71,8 +83,8 @@ def judge_gradient(player: str, t: Thresholds, seen: Seen) -> Finding:
     if f"{player}_had" in seen.memory:
         return NOTHING
     message = (
-        f"the {player} had no gradient, or exactly 0, at {number(zero)} of its steps since the monitor began, over"
-        f" {number(t.zero)} for {t.no_gradient_hold} steps: nothing reaches it"
+        f"the {player} had no gradient, or exactly 0, in {zero:.0%} of its steps since the monitor began, over"
+        f" {t.zero:.0%} for {t.no_gradient_hold} steps: nothing reaches it"
     )
     evidence = {f"{player}_gradient_zero": zero, f"{player}_steps": seen.last(f"{player}_steps")}
     return found("critical", message, evidence, NO_GRADIENT)
@@ -94,8 +106,8 @@ def judge_cut(t: Thresholds, seen: Seen) -> Finding:
     if faded or flat or memory.get("auc_before", 0.5) > t.won_auc:
         return BETWEEN
     message = (
-        f"the generator's gradient went from a norm of {number(memory['before'])} to none at once, at {number(zero)} of"
-        f" its steps, over {number(t.zero)} for {t.cut_hold} steps: it was cut off"
+        f"the generator's gradient went from a norm of {number(memory['before'])} to none at once, in {zero:.0%} of"
+        f" its steps, over {t.zero:.0%} for {t.cut_hold} steps: it was cut off"
     )
     evidence = {"generator_gradient_zero": zero, "norm_before": memory["before"]}
     return found("critical", message, evidence, NO_GRADIENT)
@@ -188,29 +200,58 @@ def judge_swapped(t: Thresholds, seen: Seen) -> Finding:
 
 
 def _at_once(
-    judge: Callable[[Thresholds, Seen], Finding], hold: Callable[[Thresholds], int], least: int
+    what: str,
+    needs: Needs,
+    judge: Callable[[Thresholds, Seen], Finding],
+    hold: Callable[[Thresholds], int],
+    least: int,
 ) -> Rule[Thresholds]:
     """A rule on a certain bug, which needs no warm-up."""
-    return Rule(judge, hold, least, always)
+    return Rule(what, needs, judge, hold, least, always)
+
+
+def _no(t: Thresholds) -> int:
+    """No hold."""
+    return 0
 
 
 PLAYERS = ("generator", "discriminator")
 DETECTOR = Rules(
     kind="broken_loop",
     thresholds=Thresholds,
-    needs=(
-        *(frozenset({f"{player}_gradient_zero"}) for player in PLAYERS),
-        frozenset({"generator_steps", "discriminator_steps"}),
-        *(frozenset({f"{player}_learning_rate"}) for player in PLAYERS),
-        *(frozenset({f"{player}_update_ratio"}) for player in PLAYERS),
-        frozenset({"auc"}),
-    ),
     reads=PLAY | {"loss_slope"} | {f"{player}_gradient_norm" for player in PLAYERS},
     rules=(
-        *(_at_once(partial(judge_gradient, player), lambda t: t.no_gradient_hold, 1) for player in PLAYERS),
-        _at_once(judge_cut, lambda t: t.cut_hold, 2),
-        *(_at_once(partial(judge_steps, *players), lambda t: 0, 1) for players in (PLAYERS, PLAYERS[::-1])),
-        *(_at_once(partial(judge_still, player), lambda t: t.still_hold, 2) for player in PLAYERS),
-        Rule(judge_swapped, hold=lambda t: t.swapped_hold),
+        *(
+            _at_once(
+                f"gradient of the {player}",
+                one_of(f"{player}_gradient_zero"),
+                partial(judge_gradient, player),
+                lambda t: t.no_gradient_hold,
+                1,
+            )
+            for player in PLAYERS
+        ),
+        _at_once("gradient of the generator", one_of("generator_gradient_zero"), judge_cut, lambda t: t.cut_hold, 2),
+        *(
+            _at_once(
+                "steps of both",
+                all_of(*(f"{player}_steps" for player in PLAYERS)),
+                partial(judge_steps, *players),
+                _no,
+                1,
+            )
+            for players in (PLAYERS, PLAYERS[::-1])
+        ),
+        *(
+            _at_once(
+                f"travel of the {player}",
+                one_of(f"{player}_learning_rate", f"{player}_update_ratio"),
+                partial(judge_still, player),
+                lambda t: t.still_hold,
+                2,
+            )
+            for player in PLAYERS
+        ),
+        Rule("swapped labels", one_of("auc"), judge_swapped, hold=lambda t: t.swapped_hold),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
 
@@ -63,7 +63,6 @@ def judge(t: Thresholds, seen: Seen) -> Finding:
 DETECTOR = Rules(
     kind="discriminator_overfitting",
     thresholds=Thresholds,
-    needs=(frozenset({"held_out_auc"}),),
     reads=frozenset({"held_out_gap", "d_prime"}),
-    rules=(Rule(judge, hold=lambda t: t.hold),),
+    rules=(Rule("held-out samples", one_of("held_out_auc"), judge, hold=lambda t: t.hold),),
 )

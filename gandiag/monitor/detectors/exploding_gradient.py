@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, all_of, found, number, one_of, warm
 from gandiag.monitor.detectors._samples import spread
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
@@ -146,17 +146,28 @@ PLAYERS = ("generator", "discriminator")
 DETECTOR = Rules(
     kind="exploding_gradient",
     thresholds=Thresholds,
-    needs=(
-        frozenset({"generator_gradient_norm"}),
-        frozenset({"discriminator_gradient_norm"}),
-        frozenset({"score_magnitude", "real_score", "fake_score"}),
-    ),
     reads=frozenset({"variance_ratio", "pairwise_distance_ratio"}).union(
         *({f"{player}_update_ratio", f"{player}_loss"} for player in PLAYERS)
     ),
     rules=(
-        *(Rule(partial(judge_jump, player), hold=lambda t: t.hold, least=2) for player in PLAYERS),
-        *(Rule(partial(judge_level, player), hold=lambda t: t.hold, least=2, ready=level_warm) for player in PLAYERS),
-        Rule(judge_scores, hold=lambda t: t.hold, least=3, ready=level_warm),
+        *(
+            Rule(
+                f"gradient of the {player}",
+                one_of(f"{player}_gradient_norm"),
+                partial(judge, player),
+                hold=lambda t: t.hold,
+                least=2,
+                ready=ready,
+            )
+            for judge, ready in ((judge_jump, warm), (judge_level, level_warm))
+            for player in PLAYERS
+        ),
+        Rule(
+            "scores",
+            all_of("score_magnitude", "real_score", "fake_score"),
+            judge_scores,
+            hold=lambda t: t.hold,
+            ready=level_warm,
+        ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, all_of, found, number
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
 
@@ -61,16 +61,13 @@ def compare(what: str, signal: str, value: Callable[[str, Seen], float | None]) 
         )
         return found("info", message, {f"discriminator_{signal}": one, f"generator_{signal}": other}, ADVICE)
 
-    return Rule(judge, hold=lambda t: t.hold)
+    needs = all_of(*(f"{player}_{signal}" for player in ("generator", "discriminator")))
+    return Rule(what, needs, judge, hold=lambda t: t.hold)
 
 
 DETECTOR = Rules(
     kind="imbalance",
     thresholds=Thresholds,
-    needs=tuple(
-        frozenset({f"generator_{signal}", f"discriminator_{signal}"})
-        for signal in ("steps", "learning_rate", "update_ratio")
-    ),
     rules=(
         compare("steps", "steps", taken),
         compare("learning rate", "learning_rate", latest),

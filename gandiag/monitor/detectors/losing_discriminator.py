@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gandiag.monitor.detectors._play import SIGNALS as PLAY
 from gandiag.monitor.detectors._play import discriminator_direction, separation
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
 from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
 from gandiag.monitor.detectors._samples import spread
 from gandiag.monitor.detectors._seen import Seen
@@ -85,10 +85,9 @@ def _samples(variance: float | None) -> str:
 DETECTOR = Rules(
     kind="losing_discriminator",
     thresholds=Thresholds,
-    needs=(frozenset({"auc"}),),
     reads=PLAY | SAMPLES,
     rules=(
-        Rule(judge_losing, hold=lambda t: t.hold),
-        Rule(judge_blind, hold=lambda t: t.blind_hold, least=5),
+        Rule("scores", one_of("auc"), judge_losing, hold=lambda t: t.hold),
+        Rule("scores", one_of("auc"), judge_blind, hold=lambda t: t.blind_hold, least=5),
     ),
 )

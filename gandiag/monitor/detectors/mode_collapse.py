@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
 from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
 from gandiag.monitor.detectors._samples import spread
 from gandiag.monitor.detectors._seen import Seen
@@ -27,10 +27,15 @@ class Thresholds:
         0.35, "Vendi score of fakes over real (arXiv:2210.02410)", unit="ratio", source=PILOT
     )
     release_vendi_ratio: float = threshold(0.5, "Vendi ratio above which the episode ends", unit="ratio")
+    growing: float = threshold(
+        1.2, "growth of the Vendi ratio over `trend`, above which the generator is still finding modes", unit="ratio"
+    )
+    trend: int = steps(350, "over which the Vendi ratio may grow")
     hold: int = steps(150, "how long the variance ratio must stay below")
     vendi_hold: int = steps(250, "how long the Vendi ratio must stay below")
     warm_up: int = steps(700, "silence after the start, where samples had spread out before", source=PILOT)
     late_warm_up: int = steps(1000, "silence after the start, where samples never spread out", source=PILOT)
+    severe_warm_up: int = steps(600, "silence after the start, where variance and neighbours are both severe")
     started: float = threshold(0.2, "variance ratio at which samples have spread out", unit="ratio", source=PILOT)
 
 
@@ -57,7 +62,7 @@ def judge_variance(t: Thresholds, seen: Seen) -> Finding:
     if value >= t.variance_ratio:
         return BETWEEN
     neighbours, vendi = seen.last("nearest_neighbour_ratio"), seen.last("vendi_ratio")
-    packed = value < t.severe_variance_ratio and neighbours is not None and neighbours < t.severe_neighbour_ratio
+    packed = severe(t, seen)
     alike = vendi is not None and vendi < t.vendi_ratio
     agreeing = (f"; their Vendi score is {number(vendi)} of the data's" if alike and vendi is not None else "") + (
         f"; their neighbours are {number(neighbours)} as far" if packed and neighbours is not None else ""
@@ -76,11 +81,21 @@ def judge_variance(t: Thresholds, seen: Seen) -> Finding:
     return found("critical" if packed or alike else "warning", message, evidence, ADVICE)
 
 
+def severe(t: Thresholds, seen: Seen) -> bool:
+    """Whether the samples are one but for a trace."""
+    value, neighbours = spread(seen), seen.last("nearest_neighbour_ratio")
+    alike = value is not None and value < t.severe_variance_ratio
+    return alike and neighbours is not None and neighbours < t.severe_neighbour_ratio
+
+
 def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
-    """The fakes are, effectively, far fewer different samples than as many of the data."""
+    """The fakes are, effectively, far fewer different samples than as many of the data, and do not become more."""
     value = seen.last("vendi_ratio")
     if value is None or value >= t.vendi_ratio:
         return NOTHING if value is not None and value >= t.release_vendi_ratio else BETWEEN
+    before, now = seen.median("vendi_ratio", t.trend // 2, lag=t.trend), seen.median("vendi_ratio", t.trend // 2)
+    if before is not None and now is not None and now > t.growing * before:
+        return BETWEEN
     variance = spread(seen)
     message = (
         f"the Vendi score of the samples is {number(value)} of the data's, below {number(t.vendi_ratio)} for"
@@ -93,6 +108,8 @@ def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
 
 def ready(t: Thresholds, seen: Seen) -> bool:
     """Untrained generators make nearly one sample; longer patience where samples never spread out."""
+    if severe(t, seen):
+        return seen.age >= t.severe_warm_up
     return seen.age >= (t.warm_up if "spread" in seen.memory else t.late_warm_up)
 
 
@@ -104,10 +121,17 @@ def ready_vendi(t: Thresholds, seen: Seen) -> bool:
 DETECTOR = Rules(
     kind="mode_collapse",
     thresholds=Thresholds,
-    needs=(frozenset({"variance_ratio"}), frozenset({"pairwise_distance_ratio"}), frozenset({"vendi_ratio"})),
     reads=SAMPLES | {"nearest_neighbour_ratio", "coverage"},
     rules=(
-        Rule(judge_variance, hold=lambda t: t.hold, ready=ready),
-        Rule(judge_vendi, hold=lambda t: t.vendi_hold, least=4, ready=ready_vendi),
+        Rule(
+            "variance of the samples",
+            one_of("variance_ratio", "pairwise_distance_ratio"),
+            judge_variance,
+            hold=lambda t: t.hold,
+            ready=ready,
+        ),
+        Rule(
+            "Vendi score", one_of("vendi_ratio"), judge_vendi, hold=lambda t: t.vendi_hold, least=4, ready=ready_vendi
+        ),
     ),
 )

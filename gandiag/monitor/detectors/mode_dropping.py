@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
 from gandiag.monitor.detectors._samples import percentile
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
@@ -80,7 +80,9 @@ def _evidence(seen: Seen, best: float) -> dict[str, float | None]:
 DETECTOR = Rules(
     kind="mode_dropping",
     thresholds=Thresholds,
-    needs=(frozenset({"coverage"}), frozenset({"vendi_ratio"})),
     reads=frozenset({"variance_ratio"}),
-    rules=(Rule(judge_coverage, hold=lambda t: t.hold), Rule(judge_vendi, hold=lambda t: t.hold)),
+    rules=(
+        Rule("coverage", one_of("coverage"), judge_coverage, hold=lambda t: t.hold),
+        Rule("Vendi score", one_of("vendi_ratio"), judge_vendi, hold=lambda t: t.hold),
+    ),
 )

@@ -10,7 +10,18 @@ from itertools import pairwise
 
 from gandiag.core.alert import SEVERITIES
 from gandiag.core.signals import QUALITY
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, always, found, number
+from gandiag.monitor.detectors._rules import (
+    BETWEEN,
+    NOTHING,
+    Finding,
+    Rule,
+    Rules,
+    all_of,
+    always,
+    found,
+    number,
+    one_of,
+)
 from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
 from gandiag.monitor.detectors._samples import percentile, smoothed, spread
 from gandiag.monitor.detectors._seen import Seen
@@ -261,20 +272,24 @@ def fall_warm(t: Thresholds, seen: Seen) -> bool:
 
 
 PLAYERS = ("generator", "discriminator")
+CYCLE = (*all_of("variance_ratio", "auc"), *all_of("variance_ratio", "generator_update_ratio"))
+FALL = tuple(frozenset({name, "discriminator_loss"}) for name in FALLING)
 DETECTOR = Rules(
     kind="non_convergence",
     thresholds=Thresholds,
-    needs=(
-        *(frozenset({f"{player}_update_ratio"}) for player in PLAYERS),
-        frozenset({"variance_ratio", "auc"}),
-        frozenset({"variance_ratio", "discriminator_loss"}),
-        frozenset({QUALITY}),
-    ),
     reads=SAMPLES | set(FALLING),
     rules=(
-        *(Rule(partial(judge_travel, player), hold=lambda t: t.travel_hold) for player in PLAYERS),
-        Rule(judge_cycle, hold=lambda t: t.cycle_hold),
-        Rule(judge_fall, hold=lambda t: t.fall_hold, ready=fall_warm),
-        Rule(judge_quality, hold=lambda t: 0, least=1, ready=always),
+        *(
+            Rule(
+                f"travel of the {player}",
+                one_of(f"{player}_update_ratio"),
+                partial(judge_travel, player),
+                hold=lambda t: t.travel_hold,
+            )
+            for player in PLAYERS
+        ),
+        Rule("cycles", CYCLE, judge_cycle, hold=lambda t: t.cycle_hold),
+        Rule("late fall", FALL, judge_fall, hold=lambda t: t.fall_hold, ready=fall_warm),
+        Rule("quality", one_of(QUALITY), judge_quality, hold=lambda t: 0, least=1, ready=always),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, always, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, always, found, number, one_of
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import steps, threshold
 
@@ -84,10 +84,22 @@ def judge_scaler(t: Thresholds, seen: Seen) -> Finding:
 DETECTOR = Rules(
     kind="non_finite",
     thresholds=Thresholds,
-    needs=tuple(frozenset({name}) for name in (*CERTAIN, *GRADIENTS)),
     reads=frozenset({"non_finite_step", "skipped_steps", "loss_scale"}),
     rules=(
-        Rule(judge_values, hold=lambda t: 0, least=1, ready=always),
-        Rule(judge_scaler, hold=lambda t: t.hold, ready=always),
+        Rule(
+            "counts of values that are not finite",
+            one_of(*CERTAIN, *GRADIENTS),
+            judge_values,
+            hold=lambda t: 0,
+            least=1,
+            ready=always,
+        ),
+        Rule(
+            "counts of values that are not finite",
+            one_of(*GRADIENTS),
+            judge_scaler,
+            hold=lambda t: t.hold,
+            ready=always,
+        ),
     ),
 )

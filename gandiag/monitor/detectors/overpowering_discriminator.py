@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gandiag.monitor.detectors._play import SIGNALS as PLAY
 from gandiag.monitor.detectors._play import separation
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, all_of, found, number, one_of
 from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
 from gandiag.monitor.detectors._samples import spread
 from gandiag.monitor.detectors._seen import Seen
@@ -103,9 +103,10 @@ def judge(t: Thresholds, seen: Seen) -> Finding:
 DETECTOR = Rules(
     kind="overpowering_discriminator",
     thresholds=Thresholds,
-    needs=(frozenset({"auc"}), frozenset({"real_confidence", "fake_confidence"})),
     reads=PLAY
     | SAMPLES
     | {"real_confidence", "fake_confidence", "generator_gradient_norm", "generator_parameters", "loss_slope"},
-    rules=(Rule(judge, hold=lambda t: t.hold),),
+    rules=(
+        Rule("scores", (*one_of("auc"), *all_of("real_confidence", "fake_confidence")), judge, hold=lambda t: t.hold),
+    ),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gandiag.monitor.detectors._play import SIGNALS as PLAY
 from gandiag.monitor.detectors._play import separation
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, all_of, found, number, one_of
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
 
@@ -109,14 +109,18 @@ def _evidence(seen: Seen, auc: float | None) -> dict[str, float | None]:
     return {**{name: seen.last(name) for name in names}, "auc": auc}
 
 
+FADED = (*all_of("generator_gradient_norm", "auc"), *all_of("loss_slope", "auc"))
 DETECTOR = Rules(
     kind="vanishing_gradient",
     thresholds=Thresholds,
-    needs=(
-        frozenset({"generator_gradient_norm"}),
-        frozenset({"generator_gradient_zero"}),
-        frozenset({"loss_slope", "auc"}),
-    ),
     reads=PLAY | {"generator_parameters", "fake_confidence"},
-    rules=(Rule(judge_gone, hold=lambda t: t.hold), Rule(judge_faded, hold=lambda t: t.hold)),
+    rules=(
+        Rule(
+            "gradient of the generator",
+            one_of("generator_gradient_norm", "generator_gradient_zero"),
+            judge_gone,
+            hold=lambda t: t.hold,
+        ),
+        Rule("a lost game", FADED, judge_faded, hold=lambda t: t.hold),
+    ),
 )
