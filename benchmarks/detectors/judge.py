@@ -19,6 +19,8 @@ from typing import Any
 HOME = Path(__file__).parent
 sys.path.insert(0, str(HOME))
 
+from truth import told_anew  # noqa: E402
+
 from gandiag.core.alert import Alert, at_least  # noqa: E402
 from gandiag.core.run_log import read_run_log  # noqa: E402
 from gandiag.core.signals import Record  # noqa: E402
@@ -36,15 +38,19 @@ JUDGED = {
     "discriminator overfitting": {"discriminator_overfitting"},
 }
 SCALES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)
-# The threshold that decides most for each kind; a larger one of the first group fires more, of the second less.
-MAIN = {
-    "mode_collapse": "variance_ratio",
-    "vanishing_gradient": "gradient_per_weight",
-    "exploding_gradient": "growth",
-    "non_convergence": "update_ratio",
-    "overpowering_discriminator": "auc",
-    "discriminator_overfitting": "held_out_auc",
-}
+# The thresholds that decide most, each with the rule's kind; an AUC is scaled by its distance to 1.
+MAIN = (
+    ("mode_collapse", "variance_ratio"),
+    ("mode_collapse", "vendi_ratio"),
+    ("vanishing_gradient", "ratio"),
+    ("vanishing_gradient", "gradient"),
+    ("exploding_gradient", "jump"),
+    ("exploding_gradient", "scores"),
+    ("non_convergence", "travel"),
+    ("overpowering_discriminator", "auc"),
+    ("losing_discriminator", "auc"),
+    ("discriminator_overfitting", "held_out_auc"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,14 +73,17 @@ class Run:
 
 
 def load(folder: Path, archive: Path) -> list[tuple[dict[str, Any], tuple[Record, ...]]]:
-    """Truth and records of every run, from the folder, or from the archive where there is none."""
+    """Truth and records of every run, from the folder, or from the archive where there is none.
+
+    What became of a run in the folder is read from its history anew, so that a change of `truth.py` needs no training.
+    """
     return list(_from_folder(folder) if folder.is_dir() else _from_archive(archive))
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[dict[str, Any], tuple[Record, ...]]]:
     for path in sorted(folder.glob("*.json")):
         text = gzip.decompress((folder / f"{path.stem}.jsonl.gz").read_bytes())
-        yield json.loads(path.read_text()), _records(text)
+        yield told_anew(json.loads(path.read_text())), _records(text)
 
 
 def _from_archive(archive: Path) -> Iterator[tuple[dict[str, Any], tuple[Record, ...]]]:
@@ -176,14 +185,50 @@ def details(runs: Sequence[Run]) -> list[str]:
     return [*lines, ""]
 
 
-def _alarming(runs: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if run.alarms]
+@dataclass(frozen=True)
+class Curve:
+    """How one rule alone fares as its main threshold is scaled by `SCALES`.
+
+    Attributes:
+        kind: of the rule.
+        threshold: name of the field.
+        default: its value.
+        healthy: how many healthy runs there are.
+        ill: how many runs have this illness.
+        points: healthy runs alarmed and ill ones caught, for each scale.
+    """
+
+    kind: str
+    threshold: str
+    default: float
+    healthy: int
+    ill: int
+    points: tuple[tuple[int, int], ...]
 
 
-def roc(loaded: Sequence[tuple[dict[str, Any], tuple[Record, ...]]]) -> list[str]:
-    """How alarms on healthy runs and catches of ill ones move with the main threshold of each kind."""
+def curves(loaded: Sequence[tuple[dict[str, Any], tuple[Record, ...]]]) -> list[Curve]:
+    """The receiver operating characteristic of each main threshold."""
     from gandiag.monitor.detectors import DETECTORS
 
+    found = []
+    for kind, name in MAIN:
+        default = float(getattr(DETECTORS.load(kind).thresholds(), name))
+        points = []
+        for scale in SCALES:
+            value = default * scale
+            if name.endswith("auc"):
+                value = 1 - (1 - default) / scale if default > 0.5 else min(value, 1.0)
+            others: dict[str, Any] = {other: False for other in DETECTORS.names() if other != kind}
+            runs = judged(loaded, {**others, kind: {name: value}})
+            healthy = [bool(run.alarms) for run in runs if run.truth["outcome"] == "healthy"]
+            ill = [bool(run.alarms) for run in runs if kind in run.truth["kinds"]]
+            points.append((sum(healthy), sum(ill)))
+        found.append(Curve(kind, name, default, len(healthy), len(ill), tuple(points)))
+    return found
+
+
+def roc(found: Sequence[Curve]) -> list[str]:
+    """The curves as a table."""
     lines = [
         "## Thresholds",
         "",
@@ -192,20 +237,9 @@ def roc(loaded: Sequence[tuple[dict[str, Any], tuple[Record, ...]]]) -> list[str
         "| kind | threshold | " + " | ".join(f"x {scale:g}" for scale in SCALES) + " |",
         "| --- | --- |" + " --- |" * len(SCALES),
     ]
-    for kind, name in MAIN.items():
-        default = getattr(DETECTORS.load(kind).thresholds(), name, None)
-        if default is None:
-            continue
-        cells = []
-        for scale in SCALES:
-            value = 1 - (1 - default) / scale if name.endswith("auc") else default * scale
-            others: dict[str, Any] = {other: False for other in DETECTORS.names() if other != kind}
-            runs = judged(loaded, {**others, kind: {name: value}})
-            healthy = [run for run in runs if run.truth["outcome"] == "healthy"]
-            ill = [run for run in runs if kind in run.truth["kinds"]]
-            alarmed, caught = (sum(bool(run.alerts) for run in group) for group in (_alarming(healthy), ill))
-            cells.append(f"{alarmed}/{len(healthy)}, {caught}/{len(ill)}")
-        lines.append(f"| {kind} | {name} = {default:g} | " + " | ".join(cells) + " |")
+    for curve in found:
+        cells = [f"{alarmed}/{curve.healthy}, {caught}/{curve.ill}" for alarmed, caught in curve.points]
+        lines.append(f"| {curve.kind} | {curve.threshold} = {curve.default:g} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
@@ -230,7 +264,7 @@ def main() -> None:
         lines += report([run for run in runs if run.truth["half"] == half], f"The {half} half")
     lines += details(runs)
     if not options.no_roc:
-        lines += roc([each for each in loaded if each[0]["half"] == "held-out"])
+        lines += roc(curves([each for each in loaded if each[0]["half"] == "held-out"]))
     options.out.write_text("\n".join(lines))
     print(f"wrote {options.out}")
     if options.show:

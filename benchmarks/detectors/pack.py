@@ -6,10 +6,14 @@ import gzip
 import io
 import json
 import lzma
+import sys
 import tarfile
 from pathlib import Path
 
 HOME = Path(__file__).parent
+sys.path.insert(0, str(HOME))
+
+from truth import told_anew  # noqa: E402
 
 
 def main() -> None:
@@ -17,8 +21,9 @@ def main() -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as packed:
         for path in sorted((HOME / "runs").glob("*.json")):
-            truth = {key: value for key, value in json.loads(path.read_text()).items() if key != "history"}
-            _add(packed, f"{path.stem}.json", json.dumps(truth).encode())
+            told = told_anew(json.loads(path.read_text()))
+            del told["history"]
+            _add(packed, f"{path.stem}.json", json.dumps(told).encode())
             _add(packed, f"{path.stem}.jsonl", gzip.decompress((path.parent / f"{path.stem}.jsonl.gz").read_bytes()))
     target = HOME / "logs.tar.xz"
     target.write_bytes(lzma.compress(buffer.getvalue(), preset=9 | lzma.PRESET_EXTREME))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 Outcome = Literal["healthy", "failed", "ambiguous"]
+EXPLODED = 1e3  # norm of a gradient: over ten times what any healthy run here has
 BUGS = {
     "detached": {"broken_loop"},
     "frozen discriminator": {"broken_loop", "losing_discriminator"},
@@ -35,16 +36,17 @@ def judge(history: Mapping[str, Any], bug: str, modes: int, parameters: int) -> 
     if poor and last / max(parameters, 1) ** 0.5 < 1e-6:
         kinds.add("vanishing_gradient")
     d_norms = [norm for norm in history["discriminator_norms"] if norm is not None]
-    if poor and (max(_median_tail(norms), _median_tail(d_norms)) > 1e4 or _grew(norms) or _grew(d_norms)):
+    if poor and (max(_peak(norms), _peak(d_norms)) > EXPLODED or _grew(norms) or _grew(d_norms)):
         kinds.add("exploding_gradient")
-    if poor and reached <= 0.25 and variance < 0.1:
+    collapsed = poor and reached <= 0.25 and variance < 0.1
+    if collapsed:
         kinds.add("mode_collapse")
     elif poor and reached <= 0.5 and accuracy < 0.99:
-        kinds.add("mode_dropping")
+        kinds |= {"mode_collapse", "mode_dropping"}  # a few modes are left: the literature has both words for it
     if poor and accuracy > 0.99 and "vanishing_gradient" not in kinds:
         kinds.add("overpowering_discriminator")
-    if poor and not kinds & {"broken_loop", "vanishing_gradient", "overpowering_discriminator"}:
-        kinds.add("non_convergence")  # what does not settle; a collapse that wanders is one too
+    if poor and not kinds & {"broken_loop", "vanishing_gradient", "overpowering_discriminator"} and not collapsed:
+        kinds.add("non_convergence")
     if _tail(history["held_out"]) > 0.75:
         kinds.add("discriminator_overfitting")
     failed = bool(kinds & {"non_finite", "broken_loop"}) or poor
@@ -62,6 +64,11 @@ def judge(history: Mapping[str, Any], bug: str, modes: int, parameters: int) -> 
     }
 
 
+def told_anew(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What was told of a run, with what became of it read from its history again."""
+    return {**told, **judge(told["history"], told["bug"], told["total_modes"], told["parameters"])}
+
+
 def _tail(values: Sequence[float | None]) -> float:
     finite = [value for value in values if value is not None]
     return statistics.median(finite[-max(3, len(finite) // 4) :]) if finite else 0.5
@@ -69,6 +76,11 @@ def _tail(values: Sequence[float | None]) -> float:
 
 def _median_tail(norms: Sequence[float]) -> float:
     return statistics.median(norms[-max(3, len(norms) // 5) :]) if norms else 0.0
+
+
+def _peak(norms: Sequence[float]) -> float:
+    """The largest running median of three: one wild batch is no explosion."""
+    return max((statistics.median(three) for three in zip(norms, norms[1:], norms[2:], strict=False)), default=0.0)
 
 
 def _grew(norms: Sequence[float]) -> bool:

@@ -50,7 +50,7 @@ def measured_directions(seen: Seen) -> bool:
 def discriminator_direction(seen: Seen) -> int | None:
     """1 where the discriminator's loss pulls real scores up, -1 where it pulls them down, None where nothing tells."""
     if seen.last("discriminator_direction") is not None:
-        return _sign(seen.mean("discriminator_direction", WINDOW), STEADY)
+        return _sign(seen.mean("discriminator_direction", WINDOW, least=2), STEADY)
     gaps = _differences(seen, "real_score", "fake_score")
     return _sign(_minus(_correlation(seen, "discriminator_loss", gaps)), TOGETHER)
 
@@ -58,7 +58,7 @@ def discriminator_direction(seen: Seen) -> int | None:
 def generator_direction(seen: Seen) -> int | None:
     """1 where the generator's loss pulls fakes' scores up, -1 where it pulls them down, None where nothing tells."""
     if seen.last("generator_direction") is not None:
-        return _sign(seen.mean("generator_direction", WINDOW), STEADY)
+        return _sign(seen.mean("generator_direction", WINDOW, least=2), STEADY)
     by_score = _minus(_correlation(seen, "generator_loss", dict(seen.points("fake_score", WINDOW))))
     by_gap = _correlation(seen, "generator_loss", _differences(seen, "real_score", "fake_score"))
     known = [value for value in (by_score, by_gap) if value is not None]

@@ -133,9 +133,9 @@ class Seen:
         values = self.values(name, steps, lag=lag, least=least)
         return statistics.median(values) if values else None
 
-    def mean(self, name: str, constant: int) -> float | None:
+    def mean(self, name: str, constant: int, *, least: int = 3) -> float | None:
         """The exponential mean with a time constant in steps, or None."""
-        points = self.points(name, 4 * constant)
+        points = self.points(name, 4 * constant, least=least)
         if not points:
             return None
         weights = [math.exp((step - self.step) / constant) for step, _ in points]

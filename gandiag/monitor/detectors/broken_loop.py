@@ -53,6 +53,7 @@ class Thresholds:
     still_hold: int = steps(100, "how long learning rate or weights must stand still")
     swapped_hold: int = steps(200, "how long the players must pull the same way", source=PILOT)
     warm_up: int = steps(500, "silence after the start, for swapped labels", source=PILOT)
+    sure_warm_up: int = steps(200, "the same, where both losses' slopes show that they are")
 
 
 NO_GRADIENT = (
@@ -171,6 +172,7 @@ def judge_swapped(t: Thresholds, seen: Seen) -> Finding:
         return NOTHING if t.swapped_auc * 2 < auc else BETWEEN
     one, other = discriminator_direction(seen), generator_direction(seen)
     together = one is not None and other is not None and one != other
+    seen.memory["sure"] = float(together and measured_directions(seen))
     if high and not (together and measured_directions(seen)):
         return NOTHING
     if low and not together and (one == 1 or (one == -1 and other == -1)):
@@ -197,6 +199,11 @@ def judge_swapped(t: Thresholds, seen: Seen) -> Finding:
         " samples nearly always, as with swapped labels"
     )
     return found("warning", message, evidence, SWAPPED)
+
+
+def swapped_warm(t: Thresholds, seen: Seen) -> bool:
+    """Slopes prove it soon; scores alone are no sign in a young run."""
+    return seen.age >= (t.sure_warm_up if seen.memory.get("sure") else t.warm_up)
 
 
 def _at_once(
@@ -252,6 +259,6 @@ DETECTOR = Rules(
             )
             for player in PLAYERS
         ),
-        Rule("swapped labels", one_of("auc"), judge_swapped, hold=lambda t: t.swapped_hold),
+        Rule("swapped labels", one_of("auc"), judge_swapped, hold=lambda t: t.swapped_hold, ready=swapped_warm),
     ),
 )

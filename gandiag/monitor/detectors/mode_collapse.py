@@ -37,6 +37,7 @@ class Thresholds:
     late_warm_up: int = steps(1000, "silence after the start, where samples never spread out", source=PILOT)
     severe_warm_up: int = steps(600, "silence after the start, where variance and neighbours are both severe")
     started: float = threshold(0.2, "variance ratio at which samples have spread out", unit="ratio", source=PILOT)
+    started_hold: int = steps(300, "how long they must have been spread out")
 
 
 ADVICE = (
@@ -54,8 +55,8 @@ def judge_variance(t: Thresholds, seen: Seen) -> Finding:
     value = spread(seen)
     if value is None:
         return BETWEEN
-    if value >= t.started:
-        seen.memory["spread"] = 1.0
+    if value >= t.started:  # normalisation spreads an untrained generator's noise for a short time
+        seen.memory["spread"] = seen.memory.get("spread", 0.0) + seen.step - seen.previous
     if value >= t.release_variance_ratio:
         seen.memory["last_good_step"] = float(seen.step)
         return NOTHING
@@ -110,7 +111,8 @@ def ready(t: Thresholds, seen: Seen) -> bool:
     """Untrained generators make nearly one sample; longer patience where samples never spread out."""
     if severe(t, seen):
         return seen.age >= t.severe_warm_up
-    return seen.age >= (t.warm_up if "spread" in seen.memory else t.late_warm_up)
+    spread_out = seen.memory.get("spread", 0.0) >= t.started_hold
+    return seen.age >= (t.warm_up if spread_out else t.late_warm_up)
 
 
 def ready_vendi(t: Thresholds, seen: Seen) -> bool:
