@@ -58,6 +58,10 @@ HEALTHY = {
     "small gradients of a clipped critic": from_the_start(
         generator_gradient_norm=5e-5 * math.sqrt(20000), real_confidence=None, fake_confidence=None
     ),
+    "coverage that falls by half, and Vendi scores that stay": lambda step, _: {
+        "coverage": 0.8 if step < 2500 else 0.4,
+        "vendi_ratio": 1.0 if step < 2500 else 0.8,
+    },
     "rising coverage, with wobbles": lambda step, _: {"coverage": 0.4 + 0.2 * math.sin(step / 200)},
     "a critic's convention: real is low": lambda step, s: {
         "auc": 1 - s["auc"] if step % 100 else 0.05,
@@ -118,6 +122,14 @@ FAILING = {
             generator_loss=0.65,
             discriminator_loss=1.4,
             vendi_ratio=None,
+        ),
+    ),
+    # benchmarks/detectors: a ring of which three modes of eight are lost for good.
+    "a few modes go, and others stay": (
+        "mode_dropping",
+        3500,
+        lambda step, _: (
+            {"coverage": 0.8, "vendi_ratio": 1.0} if step < 2500 else {"coverage": 0.4, "vendi_ratio": 0.58}
         ),
     ),
     "few different digits": ("mode_collapse", 2000, after(1200, vendi_ratio=0.08, variance_ratio=0.4)),

@@ -23,6 +23,10 @@ class Thresholds:
     vendi_left: float = threshold(
         0.5, "Vendi ratio over its 90th percentile, below which modes are lost", unit="ratio", source=PILOT
     )
+    both_coverage_left: float = threshold(
+        0.55, "coverage over its own best, below which modes are lost where the Vendi ratio agrees", unit="ratio"
+    )
+    both_vendi_left: float = threshold(0.65, "the Vendi ratio that agrees, over its 90th percentile", unit="ratio")
     release: float = threshold(0.7, "share of its best above which the episode ends", unit="ratio")
     window: int = steps(300, "over which medians are taken")
     memory: int = steps(5000, "over which the 90th percentile of the Vendi ratio is taken")
@@ -41,12 +45,26 @@ ADVICE = (
 )
 
 
-def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
-    """Coverage is a small part of its own best."""
+def coverage(t: Thresholds, seen: Seen) -> tuple[float, float] | None:
+    """Coverage now, and its best; None where it never was large enough to tell."""
     now = seen.median("coverage", t.window)
     best = seen.peak("coverage", now, t.window)
-    if now is None or best is None or best <= t.least_coverage:
+    return None if now is None or best is None or best <= t.least_coverage else (now, best)
+
+
+def vendi(t: Thresholds, seen: Seen) -> tuple[float, float] | None:
+    """The Vendi ratio now, and what it was at its best."""
+    now = seen.median("vendi_ratio", t.window)
+    past = seen.values("vendi_ratio", min(t.memory, max(1, seen.age - t.settled)), least=10)
+    return None if now is None or seen.age < t.warm_up or not past else (now, min(1.0, percentile(past, 0.9)))
+
+
+def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
+    """Coverage is a small part of its own best."""
+    known = coverage(t, seen)
+    if known is None:
         return BETWEEN
+    now, best = known
     if now >= t.coverage_left * best:
         return NOTHING if now >= t.release * best else BETWEEN
     message = (
@@ -58,16 +76,32 @@ def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
 
 def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
     """The effective number of different samples halved."""
-    now = seen.median("vendi_ratio", t.window)
-    past = seen.values("vendi_ratio", min(t.memory, max(1, seen.age - t.settled)), least=10)
-    if now is None or seen.age < t.warm_up or not past:
+    known = vendi(t, seen)
+    if known is None:
         return BETWEEN
-    best = min(1.0, percentile(past, 0.9))
+    now, best = known
     if now >= t.vendi_left * best:
         return NOTHING if now >= t.release * best else BETWEEN
     message = (
         f"the Vendi score of the samples fell to {number(now)} of the data's (median of {t.window} steps) from"
         f" {number(best)}, below {number(t.vendi_left)} of it for {t.hold} steps: the generator lost modes that it had"
+    )
+    return found("warning", message, _evidence(seen, best), ADVICE)
+
+
+def judge_both(t: Thresholds, seen: Seen) -> Finding:
+    """Both fell, each less than would tell by itself."""
+    of_coverage, of_vendi = coverage(t, seen), vendi(t, seen)
+    if of_coverage is None or of_vendi is None:
+        return BETWEEN
+    (now, best), (now_vendi, best_vendi) = of_coverage, of_vendi
+    if now >= t.both_coverage_left * best or now_vendi >= t.both_vendi_left * best_vendi:
+        return NOTHING if now >= t.release * best or now_vendi >= t.release * best_vendi else BETWEEN
+    message = (
+        f"coverage fell to {number(now)} from a best of {number(best)}, below {number(t.both_coverage_left)} of it, and"
+        f" the Vendi score of the samples to {number(now_vendi)} of the data's from {number(best_vendi)}, below"
+        f" {number(t.both_vendi_left)} of it (medians of {t.window} steps), for {t.hold} steps: the generator lost"
+        " modes that it had"
     )
     return found("warning", message, _evidence(seen, best), ADVICE)
 
@@ -84,5 +118,6 @@ DETECTOR = Rules(
     rules=(
         Rule("coverage", one_of("coverage"), judge_coverage, hold=lambda t: t.hold),
         Rule("Vendi score", one_of("vendi_ratio"), judge_vendi, hold=lambda t: t.hold),
+        Rule("Vendi score", one_of("vendi_ratio"), judge_both, hold=lambda t: t.hold),
     ),
 )
