@@ -6,15 +6,13 @@ extra `docs`.
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
-from PIL import Image
+from drawing import FAKE, GREY, REAL, draw
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 import gandiag
 from gandiag.core import seeds
@@ -25,15 +23,6 @@ from gandiag.metrics.vendi import vendi
 from gandiag.statistics.frechet import frechet_distance_of_features
 from gandiag.statistics.kmeans import assign, fit_centres
 from gandiag.statistics.pyramid import laplacian_pyramid
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-
-HOME = Path(__file__).parent.parent
-IMAGES = HOME / "docs" / "images"
-REAL, FAKE, GREY = "#1f5fa8", "#d1601f", "#8a8a8a"
-COLOURS = 64  # of a picture's palette, which keeps the files small
 
 
 def kid_intervals() -> Figure:
@@ -193,20 +182,5 @@ PICTURES: dict[str, Callable[[], Figure]] = {
 }
 
 
-def main() -> None:
-    """Draw the pictures that are named, or all."""
-    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[1:] or PICTURES:
-        figure, buffer = PICTURES[name](), io.BytesIO()
-        figure.tight_layout()
-        figure.savefig(buffer, format="png", dpi=100)
-        plt.close(figure)
-        path = IMAGES / f"{name}.png"
-        picture = Image.open(buffer).convert("RGB")
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-        print(f"{path.relative_to(HOME)}: {path.stat().st_size / 1000:.0f} kB")
-
-
 if __name__ == "__main__":
-    main()
+    draw(PICTURES)

@@ -6,15 +6,16 @@ extra `docs`.
 
 from __future__ import annotations
 
-import io
 import math
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
+from drawing import FAKE, GREY, HOME, REAL, draw
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from PIL import Image
 from torch import Tensor
 
@@ -28,17 +29,6 @@ from gandiag.metrics.precision_recall import precision_recall
 from gandiag.sources.generator import checkpoint_source
 from gandiag.statistics import histogram
 from gandiag.statistics.neighbours import neighbour_lists
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle
-
-HOME = Path(__file__).parent.parent
-IMAGES = HOME / "docs" / "images"
-REAL, FAKE, GREY = "#1f5fa8", "#d1601f", "#8a8a8a"
-COLOURS = 96  # of a picture's palette, which keeps the files small
 
 
 def mixtures() -> Figure:
@@ -80,9 +70,9 @@ def fid_bias() -> Figure:
     bars: list[tuple[float, float]] = []
     for count in counts:
         runs = []
-        for draw in range(draws):
-            real = torch.from_numpy(seeds.normal(draw, f"docs/real/{count}", 0, count, dimension))
-            fake = torch.from_numpy(seeds.normal(draw, f"docs/fake/{count}", 0, count, dimension) * scales + shift)
+        for number in range(draws):
+            real = torch.from_numpy(seeds.normal(number, f"docs/real/{count}", 0, count, dimension))
+            fake = torch.from_numpy(seeds.normal(number, f"docs/fake/{count}", 0, count, dimension) * scales + shift)
             runs.append(fid(real=real, fake=fake))
         for name, values in found.items():
             values.append([float(run[name].value or 0) for run in runs])
@@ -225,30 +215,5 @@ PICTURES: dict[str, Callable[[], Figure | Image.Image | None]] = {
 }
 
 
-def save(name: str) -> None:
-    """Draw one picture and write it as a small PNG."""
-    drawn = PICTURES[name]()
-    if drawn is None:
-        print(f"{name}: left out, its files are not there")
-        return
-    if isinstance(drawn, Figure):
-        drawn.tight_layout()
-        buffer = io.BytesIO()
-        drawn.savefig(buffer, format="png", dpi=100)
-        plt.close(drawn)
-        drawn = Image.open(buffer)
-    path = IMAGES / f"{name}.png"
-    drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path.relative_to(HOME)}: {path.stat().st_size / 1000:.0f} kB")
-
-
-def main() -> None:
-    """Draw the pictures that are named, or all."""
-    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[1:] or PICTURES:
-        save(name)
-
-
 if __name__ == "__main__":
-    main()
+    draw(PICTURES)

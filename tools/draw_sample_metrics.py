@@ -5,14 +5,14 @@ Everything is seeded and comes from gandiag itself. matplotlib is in the extra `
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
-from PIL import Image
+from drawing import FAKE, GREY, REAL, draw
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
 from gandiag.core import seeds
@@ -21,15 +21,6 @@ from gandiag.metrics.fld import fld
 from gandiag.metrics.memorization import memorization
 from gandiag.metrics.realism import realism
 from gandiag.statistics.feature_bank import FeatureBank
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle
-
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
-REAL, FAKE, GREY = "#1f5fa8", "#d1601f", "#8a8a8a"
-COLOURS = 96
 
 
 def memorization_neighbours() -> Figure:
@@ -146,20 +137,5 @@ PICTURES: dict[str, Callable[[], Figure]] = {
 }
 
 
-def main() -> None:
-    """Draw all pictures as small PNGs."""
-    plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    for name, draw in PICTURES.items():
-        figure = draw()
-        figure.tight_layout()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=100)
-        plt.close(figure)
-        path = IMAGES / f"{name}.png"
-        drawn = Image.open(buffer).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        drawn.save(path, optimize=True)
-        print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
-
-
 if __name__ == "__main__":
-    main()
+    draw(PICTURES)

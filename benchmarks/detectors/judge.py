@@ -11,7 +11,7 @@ from pathlib import Path
 HOME = Path(__file__).parent
 sys.path.insert(0, str(HOME))
 
-from curves import curves, table  # noqa: E402
+from curves import SCALES, curves, table  # noqa: E402
 from replayed import judged, load  # noqa: E402
 from summary import details, summarise, told  # noqa: E402
 
@@ -54,6 +54,7 @@ def main() -> None:
     if options.json:
         document = {
             "halves": [dataclasses.asdict(half) for half in halves],
+            "scales": list(SCALES),
             "curves": [dataclasses.asdict(curve) for curve in found],
         }
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
