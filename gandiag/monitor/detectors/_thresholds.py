@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 PILOT = "pilot of 94 runs"  # what gandiag's research measured or tested there
+BENCHMARK = "benchmarks/detectors, its tuning half"
 PROPOSAL = "proposal"  # ours, not measured by itself
 
 

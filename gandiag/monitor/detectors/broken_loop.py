@@ -28,7 +28,7 @@ from gandiag.monitor.detectors._rules import (
     one_of,
 )
 from gandiag.monitor.detectors._seen import Seen
-from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
+from gandiag.monitor.detectors._thresholds import BENCHMARK, PILOT, steps, threshold
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Thresholds:
     still_hold: int = steps(100, "how long learning rate or weights must stand still")
     swapped_hold: int = steps(200, "how long the players must pull the same way", source=PILOT)
     warm_up: int = steps(500, "silence after the start, for swapped labels", source=PILOT)
-    sure_warm_up: int = steps(200, "the same, where both losses' slopes show that they are")
+    sure_warm_up: int = steps(200, "the same, where both losses' slopes show that they are", source=BENCHMARK)
 
 
 NO_GRADIENT = (

@@ -8,7 +8,7 @@ from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Ru
 from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
 from gandiag.monitor.detectors._samples import spread
 from gandiag.monitor.detectors._seen import Seen
-from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
+from gandiag.monitor.detectors._thresholds import BENCHMARK, PILOT, steps, threshold
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,21 @@ class Thresholds:
     )
     release_vendi_ratio: float = threshold(0.5, "Vendi ratio above which the episode ends", unit="ratio")
     growing: float = threshold(
-        1.2, "growth of the Vendi ratio over `trend`, above which the generator is still finding modes", unit="ratio"
+        1.2,
+        "growth of the Vendi ratio over `trend`, above which the generator is still finding modes",
+        unit="ratio",
+        source=BENCHMARK,
     )
-    trend: int = steps(350, "over which the Vendi ratio may grow")
+    trend: int = steps(350, "over which the Vendi ratio may grow", source=BENCHMARK)
     hold: int = steps(150, "how long the variance ratio must stay below")
     vendi_hold: int = steps(250, "how long the Vendi ratio must stay below")
     warm_up: int = steps(700, "silence after the start, where samples had spread out before", source=PILOT)
     late_warm_up: int = steps(1000, "silence after the start, where samples never spread out", source=PILOT)
-    severe_warm_up: int = steps(600, "silence after the start, where variance and neighbours are both severe")
+    severe_warm_up: int = steps(
+        600, "silence after the start, where variance and neighbours are both severe", source=BENCHMARK
+    )
     started: float = threshold(0.2, "variance ratio at which samples have spread out", unit="ratio", source=PILOT)
-    started_hold: int = steps(300, "how long they must have been spread out")
+    started_hold: int = steps(300, "how long they must have been spread out", source=BENCHMARK)
 
 
 ADVICE = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
 from gandiag.monitor.detectors._samples import percentile
 from gandiag.monitor.detectors._seen import Seen
-from gandiag.monitor.detectors._thresholds import PILOT, steps, threshold
+from gandiag.monitor.detectors._thresholds import BENCHMARK, PILOT, steps, threshold
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,14 @@ class Thresholds:
         0.5, "Vendi ratio over its 90th percentile, below which modes are lost", unit="ratio", source=PILOT
     )
     both_coverage_left: float = threshold(
-        0.55, "coverage over its own best, below which modes are lost where the Vendi ratio agrees", unit="ratio"
+        0.55,
+        "coverage over its own best, below which modes are lost where the Vendi ratio agrees",
+        unit="ratio",
+        source=BENCHMARK,
     )
-    both_vendi_left: float = threshold(0.65, "the Vendi ratio that agrees, over its 90th percentile", unit="ratio")
+    both_vendi_left: float = threshold(
+        0.65, "the Vendi ratio that agrees, over its 90th percentile", unit="ratio", source=BENCHMARK
+    )
     release: float = threshold(0.7, "share of its best above which the episode ends", unit="ratio")
     window: int = steps(300, "over which medians are taken")
     memory: int = steps(5000, "over which the 90th percentile of the Vendi ratio is taken")
