@@ -31,7 +31,7 @@ def judge(history: Mapping[str, Any], bug: str, modes: int, parameters: int) -> 
     norms = [norm for norm in history["generator_norms"] if norm is not None]
     last = statistics.median(norms[-max(3, len(norms) // 5) :]) if norms else 0.0
     accuracy = _tail(history["accuracies"])
-    good = reached >= 0.85 and quality >= 0.5 and distance < 1.0
+    good = reached >= 0.85 and quality >= 0.5 and distance < 1.0 and _poor_share(timeline, modes) <= 0.25
     poor = reached <= 0.5 or quality < 0.25 or distance > 3.0
     if poor and last / max(parameters, 1) ** 0.5 < 1e-6:
         kinds.add("vanishing_gradient")
@@ -87,6 +87,12 @@ def _grew(norms: Sequence[float]) -> bool:
     """Whether the gradients are a hundred times what they were in the run's second tenth to its half."""
     middle = norms[len(norms) // 10 : len(norms) // 2]
     return len(middle) > 5 and _median_tail(norms) > 100 * max(statistics.median(middle), 1e-3)
+
+
+def _poor_share(timeline: Sequence[tuple[int, Mapping[str, float]]], modes: int) -> float:
+    """Share of the run, its first fifth left out, with a quarter of the modes or fewer: a collapse that healed too."""
+    later = timeline[len(timeline) // 5 :]
+    return sum(found["modes"] <= modes / 4 for _, found in later) / max(len(later), 1)
 
 
 def _lost(timeline: Sequence[tuple[int, Mapping[str, float]]], modes: int) -> int | None:

@@ -30,7 +30,7 @@ class Thresholds:
     loss: float = threshold(10.0, "loss over its trailing median, that agrees", unit="ratio")
     least_variance: float = threshold(0.1, "variance ratio of samples, below which they agree", unit="ratio")
     most_variance: float = threshold(5.0, "variance ratio of samples, above which they agree", unit="ratio")
-    window: int = steps(20, "over which medians are taken", source=PILOT)
+    window: int = steps(20, "over which it must stay large", source=PILOT)
     trailing: int = steps(500, "over which the trailing median is taken", source=PILOT)
     lag: int = steps(100, "that baseline and peak lie back", source=PILOT)
     hold: int = steps(20, "how long it must last", source=PILOT)
@@ -50,7 +50,7 @@ ADVICE = (
 def judge_jump(player: str, t: Thresholds, seen: Seen) -> Finding:
     """The median gradient norm left its trailing baseline and its own history behind."""
     name = f"{player}_gradient_norm"
-    now = seen.median(name, t.window)
+    now = lasting(name, t, seen)
     lag = max(t.lag, 3 * (seen.step - seen.previous))  # in a log with few records the jump must not become its own past
     past = seen.median(name, t.trailing, lag=lag, least=5)
     peak = seen.peak(name, now, lag)
@@ -61,7 +61,7 @@ def judge_jump(player: str, t: Thresholds, seen: Seen) -> Finding:
         seen.memory.setdefault(f"{player}_base", past)
         agreeing = _agreeing(player, t, seen)
         message = (
-            f"the {player}'s gradient norm is {number(now)} (median of {t.window} steps), {number(now / past)}"
+            f"the {player}'s gradient norm is {number(now)} (at least, over {t.window} steps), {number(now / past)}"
             f" times its"
             f" trailing median {number(past)} over {number(t.jump)}, and {number(now / peak)} times its past peak over"
             f" {number(t.beyond)}{agreeing}: training diverges"
@@ -77,14 +77,14 @@ def judge_jump(player: str, t: Thresholds, seen: Seen) -> Finding:
 def judge_level(player: str, t: Thresholds, seen: Seen) -> Finding:
     """A huge gradient norm means nothing by itself, since losses have any scale; with a second sign it does."""
     name = f"{player}_gradient_norm"
-    now = seen.median(name, t.window)
+    now = lasting(name, t, seen)
     if now is None or now <= t.level or clipped(name, seen):
         return NOTHING
     agreeing = _agreeing(player, t, seen)
     if not agreeing:
         return BETWEEN
     message = (
-        f"the {player}'s gradient norm is {number(now)} (median of {t.window} steps), over {number(t.level)}"
+        f"the {player}'s gradient norm is {number(now)} (at least, over {t.window} steps), over {number(t.level)}"
         f"{agreeing}: training diverges"
     )
     return found("critical", message, {name: now, **_more(player, seen)}, ADVICE)
@@ -92,7 +92,7 @@ def judge_level(player: str, t: Thresholds, seen: Seen) -> Finding:
 
 def judge_scores(t: Thresholds, seen: Seen) -> Finding:
     """The discriminator's outputs are huge, an offset of all of them taken off: only differences matter."""
-    size = seen.median("score_magnitude", t.window)
+    size = lasting("score_magnitude", t, seen)
     real, fake = seen.median("real_score", t.window), seen.median("fake_score", t.window)
     if size is None or real is None or fake is None:
         return BETWEEN
@@ -100,11 +100,16 @@ def judge_scores(t: Thresholds, seen: Seen) -> Finding:
     if reach <= t.scores:
         return NOTHING if reach <= t.scores / 2 else BETWEEN
     message = (
-        f"the discriminator's scores reach {number(reach)} beyond their mean (median of {t.window} steps), over"
+        f"the discriminator's scores reach {number(reach)} beyond their mean (at least, over {t.window} steps), over"
         f" {number(t.scores)}: nothing bounds the discriminator"
     )
     evidence = {"score_magnitude": size, "real_score": real, "fake_score": fake}
     return found("warning", message, evidence, ADVICE)
+
+
+def lasting(name: str, t: Thresholds, seen: Seen) -> float | None:
+    """The least value of the window, so that one wild batch, or one record, is nothing."""
+    return min(seen.values(name, t.window, least=2), default=None)
 
 
 def clipped(name: str, seen: Seen) -> bool:
@@ -156,7 +161,7 @@ DETECTOR = Rules(
                 one_of(f"{player}_gradient_norm"),
                 partial(judge, player),
                 hold=lambda t: t.hold,
-                least=2,
+                least=1,
                 ready=ready,
             )
             for judge, ready in ((judge_jump, warm), (judge_level, level_warm))
@@ -167,6 +172,7 @@ DETECTOR = Rules(
             all_of("score_magnitude", "real_score", "fake_score"),
             judge_scores,
             hold=lambda t: t.hold,
+            least=2,
             ready=level_warm,
         ),
     ),

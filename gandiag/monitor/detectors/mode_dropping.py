@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
-from gandiag.monitor.detectors._samples import percentile
+from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
+from gandiag.monitor.detectors._samples import percentile, spread
 from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.detectors._thresholds import BENCHMARK, PILOT, steps, threshold
 
@@ -32,11 +33,17 @@ class Thresholds:
     both_vendi_left: float = threshold(
         0.65, "the Vendi ratio that agrees, over its 90th percentile", unit="ratio", source=BENCHMARK
     )
+    collapsed: float = threshold(
+        0.2,
+        "variance of fakes over real, below which it is on its way to a mode collapse",
+        unit="ratio",
+        source=BENCHMARK,
+    )
     release: float = threshold(0.7, "share of its best above which the episode ends", unit="ratio")
-    window: int = steps(300, "over which medians are taken")
+    window: int = steps(200, "over which medians are taken", source=BENCHMARK)
     memory: int = steps(5000, "over which the 90th percentile of the Vendi ratio is taken")
     settled: int = steps(500, "after the start, before which the Vendi ratio does not count")
-    hold: int = steps(300, "how long it must stay below")
+    hold: int = steps(200, "how long it must stay below", source=BENCHMARK)
     warm_up: int = steps(1500, "silence after the start", source=PILOT)
 
 
@@ -64,6 +71,12 @@ def vendi(t: Thresholds, seen: Seen) -> tuple[float, float] | None:
     return None if now is None or seen.age < t.warm_up or not past else (now, min(1.0, percentile(past, 0.9)))
 
 
+def on_the_way(t: Thresholds, seen: Seen) -> bool:
+    """Samples that become all alike lose their modes too, and are told as a collapse."""
+    variance = spread(seen)
+    return variance is not None and variance < t.collapsed
+
+
 def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
     """Coverage is a small part of its own best."""
     known = coverage(t, seen)
@@ -72,6 +85,8 @@ def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
     now, best = known
     if now >= t.coverage_left * best:
         return NOTHING if now >= t.release * best else BETWEEN
+    if on_the_way(t, seen):
+        return BETWEEN
     message = (
         f"coverage fell to {number(now)} (median of {t.window} steps) from a best of {number(best)}, below"
         f" {number(t.coverage_left)} of it for {t.hold} steps: the generator lost modes that it had"
@@ -87,6 +102,8 @@ def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
     now, best = known
     if now >= t.vendi_left * best:
         return NOTHING if now >= t.release * best else BETWEEN
+    if on_the_way(t, seen):
+        return BETWEEN
     message = (
         f"the Vendi score of the samples fell to {number(now)} of the data's (median of {t.window} steps) from"
         f" {number(best)}, below {number(t.vendi_left)} of it for {t.hold} steps: the generator lost modes that it had"
@@ -102,6 +119,8 @@ def judge_both(t: Thresholds, seen: Seen) -> Finding:
     (now, best), (now_vendi, best_vendi) = of_coverage, of_vendi
     if now >= t.both_coverage_left * best or now_vendi >= t.both_vendi_left * best_vendi:
         return NOTHING if now >= t.release * best or now_vendi >= t.release * best_vendi else BETWEEN
+    if on_the_way(t, seen):
+        return BETWEEN
     message = (
         f"coverage fell to {number(now)} from a best of {number(best)}, below {number(t.both_coverage_left)} of it, and"
         f" the Vendi score of the samples to {number(now_vendi)} of the data's from {number(best_vendi)}, below"
@@ -119,7 +138,7 @@ def _evidence(seen: Seen, best: float) -> dict[str, float | None]:
 DETECTOR = Rules(
     kind="mode_dropping",
     thresholds=Thresholds,
-    reads=frozenset({"variance_ratio"}),
+    reads=SAMPLES,
     rules=(
         Rule("coverage", one_of("coverage"), judge_coverage, hold=lambda t: t.hold),
         Rule("Vendi score", one_of("vendi_ratio"), judge_vendi, hold=lambda t: t.hold),
