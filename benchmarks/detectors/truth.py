@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 Outcome = Literal["healthy", "failed", "ambiguous"]
 EXPLODED = 1e3  # norm of a gradient: over ten times what any healthy run here has
+WANDERS = 0.1  # deviations of the data that the samples' mean goes from look to look; healthy runs' goes 0.05
 BUGS = {
     "detached": {"broken_loop"},
     "frozen discriminator": {"broken_loop", "losing_discriminator"},
@@ -45,8 +47,9 @@ def judge(history: Mapping[str, Any], bug: str, modes: int, parameters: int) -> 
         kinds |= {"mode_collapse", "mode_dropping"}  # a few modes are left: the literature has both words for it
     if poor and accuracy > 0.99 and "vanishing_gradient" not in kinds:
         kinds.add("overpowering_discriminator")
-    if poor and not kinds & {"broken_loop", "vanishing_gradient", "overpowering_discriminator"} and not collapsed:
-        kinds.add("non_convergence")
+    settled = collapsed and _wandering(timeline) < WANDERS
+    if poor and not settled and not kinds & {"broken_loop", "vanishing_gradient", "overpowering_discriminator"}:
+        kinds.add("non_convergence")  # a collapse whose one mode hops about is one too
     if _tail(history["held_out"]) > 0.75:
         kinds.add("discriminator_overfitting")
     failed = bool(kinds & {"non_finite", "broken_loop"}) or poor
@@ -87,6 +90,12 @@ def _grew(norms: Sequence[float]) -> bool:
     """Whether the gradients are a hundred times what they were in the run's second tenth to its half."""
     middle = norms[len(norms) // 10 : len(norms) // 2]
     return len(middle) > 5 and _median_tail(norms) > 100 * max(statistics.median(middle), 1e-3)
+
+
+def _wandering(timeline: Sequence[tuple[int, Mapping[str, float]]]) -> float:
+    """How far the samples' mean goes between two looks, in the last third of the run."""
+    late = [found["spread"] for _, found in timeline[-max(4, len(timeline) // 3) :]]
+    return statistics.median(abs(a - b) for a, b in pairwise(late)) if len(late) > 1 else 0.0
 
 
 def _poor_share(timeline: Sequence[tuple[int, Mapping[str, float]]], modes: int) -> float:

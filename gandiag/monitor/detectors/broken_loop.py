@@ -40,6 +40,12 @@ class Thresholds:
     )
     cut: float = threshold(0.01, "gradient norm before it went, over its own median, that makes it a cut", unit="ratio")
     slope: float = threshold(1e-3, "slope of the generator's loss, below which its gradient vanishes", unit="per score")
+    thrown: float = threshold(
+        0.4,
+        "weights' way in 100 steps over their norm, above which they were thrown about",
+        unit="ratio",
+        source=BENCHMARK,
+    )
     alone: int = steps(500, "of one player, in which the other takes none", source=PILOT)
     swapped_auc: float = threshold(
         0.1, "AUC below which labels are swapped", unit="probability", high=1.0, source=PILOT
@@ -74,6 +80,9 @@ SWAPPED = (
 )
 
 
+PLAYERS = ("generator", "discriminator")
+
+
 def judge_gradient(player: str, t: Thresholds, seen: Seen) -> Finding:
     """It has no gradient, and never had one."""
     zero = seen.last(f"{player}_gradient_zero")
@@ -104,7 +113,9 @@ def judge_cut(t: Thresholds, seen: Seen) -> Finding:
     # A gradient that fades away, or is gone because the discriminator wins, is a vanishing gradient.
     faded = memory.get("before", 0.0) <= t.cut * memory.get("usual", 0.0)
     flat = (seen.last("loss_slope") or 1.0) < t.slope
-    if faded or flat or memory.get("auc_before", 0.5) > t.won_auc:
+    # So is one that was gone after the weights were thrown about.
+    thrown = any(max(seen.values(f"{each}_update_ratio", 200, least=1), default=0.0) > t.thrown for each in PLAYERS)
+    if faded or flat or thrown or memory.get("auc_before", 0.5) > t.won_auc:
         return BETWEEN
     message = (
         f"the generator's gradient went from a norm of {number(memory['before'])} to none at once, in {zero:.0%} of"
@@ -222,7 +233,6 @@ def _no(t: Thresholds) -> int:
     return 0
 
 
-PLAYERS = ("generator", "discriminator")
 DETECTOR = Rules(
     kind="broken_loop",
     thresholds=Thresholds,
