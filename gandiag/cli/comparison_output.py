@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
 import click
 from rich import box
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from gandiag.cli.output import UNTERMINATED, check_writable
+from gandiag.cli.output import check_writable, data_console
 from gandiag.comparison.markdown import headlines
 from gandiag.comparison.table import Comparison, Row, Versus
 from gandiag.comparison.text import difference_text, p_text, short_names, value_text
@@ -48,12 +47,10 @@ def print_comparison(comparison: Comparison, json_path: str | None) -> None:
     if json_path == "-":
         click.echo(comparison.to_json(), nl=False)
     else:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+        console = data_console()
         names = short_names(comparison.sources)
         for sentence in headlines(comparison, names):
-            console.print(sentence, style="bold", markup=False, highlight=False, soft_wrap=True)
+            console.print(printable(sentence), style="bold", markup=False, highlight=False, soft_wrap=True)
         table = comparison_table(comparison, names, with_p=True)
         if table.__rich_measure__(console, console.options.update(max_width=WIDEST)).maximum > console.width:
             numbers = {name: str(number) for number, name in enumerate(comparison.sources, 1)}
@@ -121,7 +118,7 @@ def comparison_table(comparison: Comparison, names: Mapping[str, str], *, with_p
         for number, row in enumerate(rows):
             versus = row.to_best if comparison.baseline is None else row.to_baseline
             cells = [
-                Text(score if number == 0 else ""),
+                Text(printable(score) if number == 0 else ""),
                 Text(printable(names[row.source])),
                 Text(value_text(row)),
                 Text("" if row.rank is None else str(row.rank)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import errno
 import os
 import sys
 import traceback
@@ -23,13 +23,16 @@ from gandiag.cli.options import debug_option
 from gandiag.cli.sample import sample_command
 from gandiag.cli.score import score_command
 from gandiag.cli.stats import stats_command
+from gandiag.cli.streams import lasting_streams
 from gandiag.cli.study import study_command
 from gandiag.cli.train import train_command
 from gandiag.cli.weights import weights_command
 from gandiag.core.abandoned import abandoned
-from gandiag.core.errors import GandiagError, printable
+from gandiag.core.errors import GandiagError, printable, shown
 
 INTERRUPTED = 130  # of a shell, for a command that Ctrl-C ended
+# What is wrong with a path that somebody named, wherever it is met first.
+PLACES = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -60,18 +63,15 @@ cli.add_command(weights_command)
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command line and exit with its code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is shown by its code
-            stream.reconfigure(errors="backslashreplace")
+    with lasting_streams():
+        _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(words: list[str]) -> NoReturn:
     try:
         code = cli.main(words, prog_name="gandiag", standalone_mode=False)
-        sys.stdout.flush()
+        _flush()
         sys.exit(code if isinstance(code, int) else 0)
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; Python must not complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped", INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -81,9 +81,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(f"error: {_usage(error)}", 2)
     except GandiagError as error:
         _fail(f"error: {error}", error.exit_code, "--debug" in words)
+    except OSError as error:
+        if error.errno not in PLACES or error.filename is None:
+            _fault(error, "--debug" in words)
+        _fail(f"error: {shown(error.filename)}: {error.strerror}; name another place", 2, "--debug" in words)
     except Exception as error:
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        _fail(f"error: a fault of gandiag's own: {text}; run it with --debug and report it", 3, "--debug" in words)
+        _fault(error, "--debug" in words)
+
+
+def _fault(error: Exception, debug: bool) -> NoReturn:
+    text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    _fail(f"error: a fault of gandiag's own: {text}; run it with --debug and report it", 3, debug)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed before the start
+            stream.flush()
 
 
 def _usage(error: click.ClickException) -> str:
@@ -98,7 +112,6 @@ def _fail(message: str, code: int, debug: bool = False) -> NoReturn:
     click.echo(printable(message), err=True)
     if abandoned():
         # A stranger's program still computes, and an end in order would wait for it or crash.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(code)
     sys.exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
     from gandiag.evaluation.planning import Plan
 
 UNTERMINATED = 120  # width of a table where stdout is no terminal
+COLUMNS = re.compile("[1-9][0-9]{0,4}")  # what $COLUMNS may be; a shell takes no notice of anything else either
 
 
 def data_console() -> Console:
     """A console on stdout, with a fixed width where that is no terminal."""
     console = Console()
-    return console if console.is_terminal else Console(width=int(os.environ.get("COLUMNS", UNTERMINATED)))
+    if console.is_terminal:
+        return console
+    said = os.environ.get("COLUMNS", "")
+    return Console(width=int(said) if COLUMNS.fullmatch(said) else UNTERMINATED)
 
 
 def write_document(text: str, path: str | None) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gandiag.cli.output import interval_text, value_text
+from gandiag.cli.output import data_console, interval_text, value_text
 from gandiag.core.score import measured, undefined
 
 
@@ -29,3 +29,14 @@ def score(value, stderr=None, interval=None, **options):
 )
 def test_numbers_have_the_digits_that_their_error_allows(found, value, interval):
     assert (value_text(found), interval_text(found)) == (value, interval)
+
+
+@pytest.mark.parametrize("columns", ["wide", "0", "-5", "1e3", ""])
+def test_a_width_that_is_none_is_the_usual_one(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert data_console().width == 120
+
+
+def test_the_width_that_was_asked_for(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    assert data_console().width == 70
