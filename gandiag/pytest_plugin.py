@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from gandiag.core.generator_options import GeneratorOptions
     from gandiag.core.result import Result
     from gandiag.core.run_log import RunLog
     from gandiag.gates.policy import Policy
@@ -33,12 +34,16 @@ class GateFixture:
         baseline: Result | Location | None = None,
         run: RunLog | Location | None = None,
         against: Any = None,
+        inputs: Any = None,
+        targets: Any = None,
+        cycle: Any = None,
         samples: int | None = None,
         seed: int = 0,
         device: str = "auto",
         data_root: Location | None = None,
         cache: Location | bool = True,
         escalate: bool = False,
+        generator: GeneratorOptions | None = None,
     ) -> Verdict:
         """Fail the test where the verdict is not `passed`.
 
@@ -47,8 +52,8 @@ class GateFixture:
             policy: a Policy or its TOML file; says what an inconclusive gate means.
             baseline: a Result, its file, or `HISTORY@last-passed`.
             run: the log of the training run, or its folder.
-            against, samples, seed, device, data_root, cache: as of `gandiag.score`, for a source; by default the
-                policy's, and the user's cache.
+            against, inputs, targets, cycle, samples, seed, device, data_root, cache, generator: as of `gandiag.score`,
+                for a source; by default the policy's, and the user's cache.
             escalate: take more samples where it is inconclusive.
 
         Raises:
@@ -64,12 +69,22 @@ class GateFixture:
         if saved or source is None or isinstance(source, Result):
             verdict = gate(source, policy, baseline, run)
         else:
+            from gandiag.core.generator_options import GeneratorOptions
             from gandiag.evaluation.scorer import Settings
             from gandiag.gates.scored import gate_source
 
             opened = policy if isinstance(policy, Policy) else Policy.load(policy)
             settings = Settings(
-                against=against, samples=samples, seed=seed, device=device, data_root=data_root, cache=cache
+                against=against,
+                inputs=inputs,
+                targets=targets,
+                cycle=cycle,
+                samples=samples,
+                seed=seed,
+                device=device,
+                data_root=data_root,
+                cache=cache,
+                generator=generator or GeneratorOptions(),
             )
             verdict = gate_source(
                 source,

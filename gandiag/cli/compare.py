@@ -9,23 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import (
-    cache_options,
-    data_options,
-    debug_option,
-    device_option,
-    extractor_options,
-    generator_options,
-    precision_option,
-    seed_option,
-)
+from gandiag.cli.options import Scoring, debug_option, scoring_options
 from gandiag.core.errors import InputError, UsageError, printable, shown
 
 if TYPE_CHECKING:
     from gandiag.comparison.given import Given
     from gandiag.comparison.table import Comparison
-    from gandiag.core.generator_options import GeneratorOptions
-    from gandiag.core.protocols import Precision
 
 
 @click.command("compare")
@@ -44,17 +33,8 @@ if TYPE_CHECKING:
 )
 @click.option("--best-by", metavar="SCORE", help="Name the best source by this score. Default for sweeps: fid.")
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
-@click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split.")
 @click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples of each. Default: the reference's protocol.")
-@seed_option
-@click.option("--like", metavar="TOOL", help="Follow a tool: torch-fidelity, pytorch-fid, clean-fid, torchmetrics, ...")
-@generator_options
-@extractor_options
-@device_option
-@click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: what suits the extractor.")
-@precision_option
-@data_options
-@cache_options
+@scoring_options
 @click.option("--csv", "csv_path", metavar="FILE", help="Write a tidy CSV there: one row a source and score.")
 @click.option("--html", "html_path", metavar="FILE", help="Write a report there: one page that needs no network.")
 @click.option(
@@ -72,27 +52,13 @@ def compare_command(
     history: Path | None,
     best_by: str | None,
     against: str | None,
-    held_out: str | None,
     samples: int | None,
-    seed: int,
-    like: str | None,
-    extractor: str | None,
-    weights: Path | None,
-    preprocessing: str | None,
-    compiled: bool,
-    device: str,
-    batch_size: int | None,
-    precision: Precision,
-    data_root: Path | None,
-    download: bool,
-    cache: Path | None,
-    no_cache: bool,
     csv_path: str | None,
     html_path: str | None,
     pictures: bool | None,
     markdown_path: str | None,
     json_path: str | None,
-    generator: GeneratorOptions,
+    scoring: Scoring,
 ) -> int:
     """Compare SOURCES: what score takes, saved Results (.json), and folders or globs of a run's checkpoints.
 
@@ -104,6 +70,7 @@ def compare_command(
     gandiag compare results/*.json --csv table.csv --markdown table.md
     gandiag compare new.pt --baseline old.pt --metric fid,pr
     gandiag compare "runs/first/*.pt" --best-by fid
+    gandiag compare x2.pt x4.pt --inputs low/ --targets high/ --metric psnr,ssim
     gandiag compare --history releases new.json --html trend.html
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.comparison_output import check_outputs, print_comparison, write_comparison
@@ -125,31 +92,34 @@ def compare_command(
                 baseline=baseline,
                 best_by=best_by,
                 against=against,
-                held_out=held_out,
+                held_out=scoring.held_out,
+                inputs=scoring.inputs,
+                targets=scoring.targets,
+                cycle=scoring.cycle,
                 samples=samples,
-                seed=seed,
-                like=like,
-                extractor=extractor,
-                weights=weights,
-                preprocessing=preprocessing,
-                compiled=compiled,
+                seed=scoring.seed,
+                like=scoring.like,
+                extractor=scoring.extractor,
+                weights=scoring.weights,
+                preprocessing=scoring.preprocessing,
+                compiled=scoring.compiled,
                 device=own_device,
-                batch_size=batch_size,
-                precision=precision,
-                data_root=data_root,
-                download=download,
-                cache=not no_cache if cache is None else cache,
+                batch_size=scoring.batch_size,
+                precision=scoring.precision,
+                data_root=scoring.data_root,
+                download=scoring.download,
+                cache=scoring.kept,
                 progress=progress,
-                generator=generator,
+                generator=scoring.generator,
             )
 
     first = True
     if all(each.result is not None for each in given):
-        comparison = run(device)
+        comparison = run(scoring.device)
     else:
         from gandiag.evaluation.environment import processes
 
-        with processes(device) as (own_device, first):
+        with processes(scoring.device) as (own_device, first):
             comparison = run(own_device)
     if first:
         print_comparison(comparison, json_path)
@@ -164,12 +134,13 @@ def compare_command(
                 pictures_of,
                 comparison,
                 against=against,
-                seed=seed,
-                device=device,
-                precision=precision,
-                data_root=data_root,
-                download=download,
-                generator=generator,
+                inputs=scoring.inputs,
+                seed=scoring.seed,
+                device=scoring.device,
+                precision=scoring.precision,
+                data_root=scoring.data_root,
+                download=scoring.download,
+                generator=scoring.generator,
             )
             if wanted
             else None,

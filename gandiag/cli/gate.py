@@ -9,21 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import (
-    cache_options,
-    data_options,
-    debug_option,
-    device_option,
-    extractor_options,
-    generator_options,
-    precision_option,
-    seed_option,
-)
+from gandiag.cli.options import Scoring, debug_option, scoring_options
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
-    from gandiag.core.generator_options import GeneratorOptions
-    from gandiag.core.protocols import Precision, ProgressCallback
+    from gandiag.core.protocols import ProgressCallback
     from gandiag.core.result import Result
     from gandiag.evaluation.scorer import Settings
     from gandiag.gates.policy import Policy
@@ -55,17 +45,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--out", type=_PATH, metavar="FILE", help="For --init. Default: stdout.")
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="NAMES", help="Metrics beside the policy's.")
 @click.option("--against", metavar="REF", help="Reference. Default: the policy's, else the source's own.")
-@click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split.")
 @click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the policy's.")
-@seed_option
-@click.option("--like", metavar="TOOL", help="Follow a tool: torch-fidelity, pytorch-fid, clean-fid, torchmetrics, ...")
-@generator_options
-@extractor_options
-@device_option
-@click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: what suits the extractor.")
-@precision_option
-@data_options
-@cache_options
+@scoring_options
 @debug_option
 def gate_command(
     source: str | None,
@@ -83,28 +64,15 @@ def gate_command(
     out: Path | None,
     metrics: tuple[str, ...],
     against: str | None,
-    held_out: str | None,
     samples: int | None,
-    seed: int,
-    like: str | None,
-    extractor: str | None,
-    weights: Path | None,
-    preprocessing: str | None,
-    compiled: bool,
-    device: str,
-    batch_size: int | None,
-    precision: Precision,
-    data_root: Path | None,
-    download: bool,
-    cache: Path | None,
-    no_cache: bool,
-    generator: GeneratorOptions,
+    scoring: Scoring,
 ) -> int:
     """Hold a Result, or SOURCE scored first, to a policy.
 
     \b
     gandiag gate result.json --policy gates.toml
     gandiag gate ckpt.pt --policy gates.toml --baseline releases@last-passed --record releases
+    gandiag gate srgan.pt --policy pairs.toml --inputs low/ --targets high/
     gandiag gate --run runs/x --policy alerts.toml
     gandiag gate result.json --init --out gates.toml
 
@@ -132,27 +100,30 @@ def gate_command(
         return Settings(
             metrics=[*metrics, *compared] or None,
             against=against,
-            held_out=held_out,
+            held_out=scoring.held_out,
+            inputs=scoring.inputs,
+            targets=scoring.targets,
+            cycle=scoring.cycle,
             samples=samples,
-            seed=seed,
-            extractor=extractor,
-            weights=weights,
-            preprocessing=preprocessing,
-            like=like,
+            seed=scoring.seed,
+            extractor=scoring.extractor,
+            weights=scoring.weights,
+            preprocessing=scoring.preprocessing,
+            like=scoring.like,
             device=own_device,
-            precision=precision,
-            compiled=compiled,
-            batch_size=batch_size,
-            data_root=data_root,
-            download=download,
-            cache=not no_cache if cache is None else cache,
+            precision=scoring.precision,
+            compiled=scoring.compiled,
+            batch_size=scoring.batch_size,
+            data_root=scoring.data_root,
+            download=scoring.download,
+            cache=scoring.kept,
             progress=progress,
-            generator=generator,
+            generator=scoring.generator,
         )
 
     compared: list[str] = []
     if policy is None:
-        _init(source, saved, settings, device, out)
+        _init(source, saved, settings, scoring.device, out)
         return 0
     whole = policy
     before, policy = _baseline(baseline, whole, first_release)
@@ -163,7 +134,7 @@ def gate_command(
     if saved is not None or source is None:
         looked = Looked(decide(saved, policy, before, alerts), saved, before)
     else:
-        with _working(settings, device) as (how, first):
+        with _working(settings, scoring.device) as (how, first):
             looked = gate_source(
                 source, policy, how, baseline=before, run=alerts, escalating=escalating, most=max_samples
             )

@@ -48,7 +48,7 @@ def _lines(found: Inspection, rows: int | None) -> list[str]:
     if found.tensors:
         lines.append(f"  tensors     {len(found.tensors)}, {found.parameters:,} numbers")
     for title, values in (("input", found.inputs), ("output", found.outputs)):
-        lines += [f"  {title:<11} {each['name']} {each.get('type', '')} {_sizes(each['shape'])}" for each in values]
+        lines += [f"  {title:<11} {_value(each)}" for each in values]
     for title, sizes in (("latent", found.latent), ("image", found.image)):
         lines += [f"  {title:<11} {_sizes(sizes)}"] if sizes else []
     lines += [f"  range       {found.image_range[0]:g} to {found.image_range[1]:g}"] if found.image_range else []
@@ -71,6 +71,13 @@ def _group_line(group: Any, taken: str | None) -> str:
     name = group["name"] or "(the file itself)"
     mark = ", would be taken" if group["name"] == taken else ""
     return f"  weights     {name}: {group['seems']}, {group['tensors']} tensors, {group['parameters']:,} numbers{mark}"
+
+
+def _value(value: Any) -> str:
+    """What a network takes or gives: its name, its type or range, and its shape."""
+    limits = value.get("range")
+    words = [value["name"], value.get("type"), _sizes(value["shape"]), limits and f"{limits[0]:g} to {limits[1]:g}"]
+    return " ".join(word for word in words if word)
 
 
 def _sizes(sizes: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,7 @@ import click
 
 from gandiag.core.errors import shown
 from gandiag.core.generator_options import LABEL_FORMATS, GeneratorOptions, read_config
+from gandiag.core.protocols import Precision
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -122,3 +124,69 @@ def cache_options(command: Command) -> Command:
     command = click.option("--no-cache", is_flag=True, help="Keep no features from run to run.")(command)
     text = "Folder in which features are kept. Default: $GANDIAG_CACHE, or the user's cache folder."
     return click.option("--cache", type=_PATH, help=text)(command)
+
+
+def inputs_option(command: Command) -> Command:
+    """`--inputs`."""
+    text = "Images that an image-to-image model is fed in place of noise."
+    return click.option("--inputs", metavar="REF", help=text)(command)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What every command that scores is told alike; `gandiag.score` explains it."""
+
+    held_out: str | None
+    inputs: str | None
+    targets: str | None
+    cycle: str | None
+    seed: int
+    like: str | None
+    generator: GeneratorOptions
+    extractor: str | None
+    weights: Path | None
+    preprocessing: str | None
+    compiled: bool
+    device: str
+    batch_size: int | None
+    precision: Precision
+    data_root: Path | None
+    download: bool
+    cache: Path | None
+    no_cache: bool
+
+    @property
+    def kept(self) -> Path | bool:
+        """The folder in which features are kept, or whether the user's own is."""
+        return not self.no_cache if self.cache is None else self.cache
+
+
+def scoring_options(command: Command) -> Command:
+    """How to score, as the one argument `scoring`; metrics, reference and samples are each command's own."""
+
+    @functools.wraps(command)
+    def with_scoring(**given: Any) -> Any:
+        scoring = Scoring(**{field.name: given.pop(field.name) for field in dataclasses.fields(Scoring)})
+        return command(**given, scoring=scoring)
+
+    tool = "Follow a tool: torch-fidelity, pytorch-fid, clean-fid, torchmetrics, ..."
+    size = "Samples at a time. Default: what suits the extractor."
+    options: list[Callable[[Command], Command]] = [
+        click.option("--held-out", metavar="REF", help="Other real samples. Default: the reference's other split."),
+        inputs_option,
+        click.option("--targets", metavar="REF", help="The image that is wanted for each input: for psnr and ssim."),
+        click.option("--cycle", metavar="MODEL", help="The model that leads back to the inputs: for cycle_error."),
+        seed_option,
+        click.option("--like", metavar="TOOL", help=tool),
+        generator_options,
+        extractor_options,
+        device_option,
+        click.option("--batch-size", type=click.IntRange(min=1), help=size),
+        precision_option,
+        data_options,
+        cache_options,
+    ]
+    wrapped = cast(Command, with_scoring)
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped

@@ -12,6 +12,7 @@ from gandiag.cli.options import (
     debug_option,
     device_option,
     generator_options,
+    inputs_option,
     precision_option,
     seed_option,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     help="New folder for PNG images, or FILE.zip, or FILE.npz as ADM's.",
 )
 @click.option("-n", "--samples", type=click.IntRange(min=1), help="How many. Default: as many as a score takes.")
+@inputs_option
 @seed_option
 @generator_options
 @device_option
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 def sample_command(
     source: str,
     out: Path,
+    inputs: str | None,
     samples: int | None,
     seed: int,
     device: str,
@@ -54,6 +57,7 @@ def sample_command(
     \b
     gandiag sample ckpt.pt --out samples -n 1000
     gandiag sample ckpt.pt --out samples.npz --seed 1
+    gandiag sample srgan.pt --inputs low/ --out made
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.output import progress_bar
     from gandiag.evaluation.sampling import sample
@@ -62,6 +66,7 @@ def sample_command(
         count = sample(
             source,
             out,
+            inputs=inputs,
             samples=samples,
             seed=seed,
             device=device,

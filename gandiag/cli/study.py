@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import data_options, debug_option, device_option, seed_option
+from gandiag.cli.options import (
+    data_options,
+    debug_option,
+    device_option,
+    generator_options,
+    inputs_option,
+    seed_option,
+)
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gandiag.core.generator_options import GeneratorOptions
     from gandiag.study.questions import Question
     from gandiag.study.read import Reading
 
@@ -31,7 +39,9 @@ def study_command() -> None:
 @click.option("--question", type=click.Choice(["real-or-fake", "a-or-b"]), help="Default: real-or-fake.")
 @click.option("--trials", type=click.IntRange(min=2), default=120, show_default=True, help="Questions a rater.")
 @click.option("--catch", type=click.IntRange(min=0), default=12, show_default=True, help="Trials that test attention.")
+@inputs_option
 @seed_option
+@generator_options
 @device_option
 @data_options
 @debug_option
@@ -42,10 +52,12 @@ def make_command(
     question: Question | None,
     trials: int,
     catch: int,
+    inputs: str | None,
     seed: int,
     device: str,
     data_root: Path | None,
     download: bool,
+    generator: GeneratorOptions,
 ) -> None:
     """Write a page that asks whether images of A, or of A and B, are real, or which of the two looks more real.
 
@@ -64,10 +76,12 @@ def make_command(
         question=question,
         trials=trials,
         catch=catch,
+        inputs=inputs,
         seed=seed,
         device=device,
         data_root=data_root,
         download=download,
+        generator=generator,
     )
     click.echo(f"wrote {printable(str(out))}: {len(key.trials)} trials; open it in a browser", err=True)
 

@@ -32,6 +32,9 @@ def compare(
     best_by: str | None = None,
     against: Samples | None = None,
     held_out: Samples | None = None,
+    inputs: Samples | None = None,
+    targets: Samples | None = None,
+    cycle: Samples | None = None,
     samples: int | None = None,
     seed: int = 0,
     extractor: str | os.PathLike[str] | None = None,
@@ -63,10 +66,9 @@ def compare(
         baseline: the source that all others are held against: one of `sources`, or one more.
         best_by: name of the score by which the best source, and the best checkpoint of a sweep, is chosen; for sweeps
             by default `fid`.
-        against, held_out, samples, seed, extractor, weights, preprocessing, like, device, precision, compiled,
-            batch_size, data_root, download, latent, image, conditioning, cache, progress, generator: as for
-            `score`. Without
-            `samples` all sources give as many as the smallest of them has.
+        against, held_out, inputs, targets, cycle, samples, seed, extractor, weights, preprocessing, like, device,
+            precision, compiled, batch_size, data_root, download, latent, image, conditioning, cache, progress,
+            generator: as for `score`. Without `samples` all sources give as many as the smallest of them has.
 
     Returns:
         The table. A source that fails while it is scored is among its `failures`.
@@ -88,6 +90,9 @@ def compare(
             metrics=metrics,
             against=against,
             held_out=held_out,
+            inputs=inputs,
+            targets=targets,
+            cycle=cycle,
             samples=samples,
             seed=seed,
             extractor=extractor,

@@ -18,6 +18,7 @@ def pictures_of(
     comparison: Comparison,
     *,
     against: Any = None,
+    inputs: Any = None,
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -32,13 +33,15 @@ def pictures_of(
     Args:
         comparison: of which the pictures are.
         against: the reference; by default what the Results name.
-        seed, device, precision, data_root, download, generator: as the sources were scored.
+        inputs, seed, device, precision, data_root, download, generator: as the sources were scored.
 
     Raises:
         UsageError: the device or the precision cannot be used here.
+        InputError: the inputs cannot be read.
     """
     from gandiag.evaluation import environment
     from gandiag.evaluation.gallery import make_gallery
+    from gandiag.evaluation.partners import feeding
     from gandiag.evaluation.resolve import Access
 
     results = [entry.result for entry in comparison.entries]
@@ -52,7 +55,7 @@ def pictures_of(
     )
     named = next((result.reference.get("name") for result in results), None)
     reference = against if against is not None else named
-    gallery = make_gallery([_source(result) for result in results], results, access, against=reference)
+    gallery = make_gallery([_source(result) for result in results], results, feeding(access, inputs), against=reference)
     # The table's names, which tell sources of one name apart.
     models = zip(gallery.models, comparison.sources, strict=True)
     return replace(gallery, models=tuple(replace(model, name=name) for model, name in models))

@@ -57,19 +57,31 @@ def processes(device: str) -> Iterator[tuple[str, bool]]:
     Gives this process's own device, and whether it is the first, which speaks for all.
 
     Raises:
-        UsageError: there are more processes than GPUs.
+        UsageError: there are more processes than GPUs, or they cannot be joined.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or torch.distributed.is_initialized():
+    if _number("WORLD_SIZE", 1) == 1 or torch.distributed.is_initialized():
         yield device, True
         return
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local = _number("LOCAL_RANK", 0)
     if device in ("auto", "cuda") and torch.cuda.is_available():
         if local >= torch.cuda.device_count():
             raise UsageError(f"process {local} has no GPU of its own: start at most {torch.cuda.device_count()}")
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
-    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        message = f"cannot join the {os.environ['WORLD_SIZE']} processes that WORLD_SIZE names ({reason})"
+        raise UsageError(f"{message}; start them with torchrun, or unset WORLD_SIZE") from error
     try:
         yield device, torch.distributed.get_rank() == 0
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _number(variable: str, default: int) -> int:
+    said = os.environ.get(variable, str(default))
+    if not (said.isascii() and said.isdecimal() and len(said) < 10):
+        raise UsageError(f"the environment variable {variable} is {shown(said)}, expected a whole number; unset it")
+    return int(said)

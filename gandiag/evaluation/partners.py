@@ -73,6 +73,15 @@ class Partners:
         return {head: source.info.sha256 or source.info.name for head, source in known.items() if source is not None}
 
 
+def feeding(access: Access, inputs: Samples | None) -> Access:
+    """Access to models that are fed these inputs; the same where there are none.
+
+    Raises:
+        InputError: they cannot be read, or are a generator of noise.
+    """
+    return access if inputs is None else replace(access, inputs=open_in_order(inputs, access, "--inputs"))
+
+
 def open_in_order(samples: Samples, access: Access, option: str) -> Source:
     """Inputs or targets in the order of their names.
 

@@ -15,6 +15,7 @@ from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, P
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.batches import Batch, batches, fitting_batch
 from gandiag.evaluation.extract import BATCH, labels_of
+from gandiag.evaluation.partners import check_fed, feeding
 from gandiag.evaluation.resolve import Access, Samples, open_dataset, open_source
 from gandiag.evaluation.sides import Meter
 from gandiag.sources.export import place_of, write_samples
@@ -24,6 +25,7 @@ def sample(
     source: Samples,
     out: str | os.PathLike[str],
     *,
+    inputs: Samples | None = None,
     samples: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -45,7 +47,8 @@ def sample(
         source: a checkpoint, or whatever else `score` takes; of images in files the pixels are written.
         out: a new folder, or `FILE.zip` with images in it, or `FILE.npz` with `arr_0`, uint8 (n, H, W, C), and the
             classes `arr_1` of a conditional generator, as ADM's sample files are.
-        samples: how many; by default as many as a score takes.
+        inputs: images that an image-to-image model is fed, as for `score`: sample i is what it makes of input i.
+        samples: how many; by default as many as a score takes: with `inputs`, one for each.
         seed: of the latents and labels.
         device: `auto`, `cpu`, `cuda` or `cuda:i`.
         precision: of the generator: `fp32`, `tf32` or `bf16`.
@@ -65,12 +68,16 @@ def sample(
             raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
     device = environment.resolve_device(device, precision)
     root = None if data_root is None else Path(data_root)
-    access = Access(
-        seed, device, precision, data_root=root, download=download, generator=generator or GeneratorOptions()
+    access = feeding(
+        Access(seed, device, precision, data_root=root, download=download, generator=generator or GeneratorOptions()),
+        inputs,
     )
     opened = open_source(source, access, latent=latent, image=image, conditioning=conditioning)
     place_of(out, opened.info)  # before the work, what is wrong with it
-    count = plan.sample_count(opened, _reference(opened, access), samples)
+    wanted = samples
+    if access.inputs is not None:
+        wanted = check_fed(opened).info.size if samples is None else samples
+    count = plan.sample_count(opened, _reference(opened, access), wanted)
     meter = Meter(progress, "samples", count)
     write_samples(
         _made(opened, count, batch_size or fitting_batch(BATCH, opened.info.shape), meter),

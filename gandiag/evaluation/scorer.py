@@ -39,6 +39,7 @@ from gandiag.evaluation.partners import (
     Partners,
     check_fed,
     check_targets,
+    feeding,
     open_back,
     open_in_order,
     paired_metrics,
@@ -142,9 +143,8 @@ class Scorer:
         )
         if settings.cycle is not None and settings.inputs is None:
             raise UsageError("--cycle leads back from what a model makes of --inputs; name the images with --inputs")
-        self._inputs = None if settings.inputs is None else open_in_order(settings.inputs, access, "--inputs")
+        self._access = feeding(access, settings.inputs)
         self._targets = None if settings.targets is None else open_in_order(settings.targets, access, "--targets")
-        self._access = replace(access, inputs=self._inputs)
         self._references: dict[str | None, Reference] = {}
         self._extractors: dict[str, Extractor] = {}
         self._memory: Memory = {}
@@ -280,13 +280,13 @@ class Scorer:
 
     def _partners(self, fake: Source, notes: list[str]) -> Partners:
         """What goes with each sample, found to fit."""
-        back = None
-        if self._inputs is not None:
+        back, inputs = None, self._access.inputs
+        if inputs is not None:
             model = check_fed(fake)
             back = None if self._settings.cycle is None else open_back(self._settings.cycle, model, self._access)
         if self._targets is not None:
-            notes += check_targets(self._targets, fake, self._inputs)
-        partners = Partners(self._inputs, self._targets, back)
+            notes += check_targets(self._targets, fake, inputs)
+        partners = Partners(inputs, self._targets, back)
         notes += partners.warnings
         return partners
 

@@ -11,11 +11,11 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from gandiag._version import __version__
@@ -24,11 +24,11 @@ from gandiag.core.files import atomic_write
 from gandiag.core.protocols import SourceInfo
 from gandiag.sources import labels_file
 from gandiag.sources.encoded import workers
+from gandiag.sources.png import encode_png
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every entry, so that the same samples are the same bytes
 OTHERS = frozenset({".npy", ".tar", ".pt", ".h5", ".hdf5", ".parquet", ".gif", ".png", ".jpg", ".safetensors", ".gz"})
 DIGITS = 6  # of a file's number, or more where there are more files
-LEVEL = 3  # of PNG's compression: half the time of the usual 6, a tenth larger
 
 Write = Callable[[Tensor, Tensor | None], None]
 Said = Mapping[str, Any]  # of the samples, beside them: how many, of what, by which seed
@@ -134,7 +134,7 @@ def _named(said: Said, keep: Callable[[str, bytes], object]) -> Iterator[Write]:
         def write(samples: Tensor, labels: Tensor | None) -> None:
             nonlocal done
             names = [f"{number:0{digits}d}.png" for number in range(done, done + len(samples))]
-            for name, content in zip(names, pool.map(_png, samples), strict=True):
+            for name, content in zip(names, pool.map(partial(encode_png, quick=True), samples), strict=True):
                 keep(name, content)
             if labels is not None:
                 classes.extend(zip(names, labels.tolist(), strict=True))
@@ -142,14 +142,6 @@ def _named(said: Said, keep: Callable[[str, bytes], object]) -> Iterator[Write]:
 
         yield write
     keep(labels_file.NAME, labels_file.written_labels(classes, said))
-
-
-def _png(pixels: Tensor) -> bytes:
-    array = pixels.permute(1, 2, 0).contiguous().numpy()
-    image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=LEVEL)
-    return buffer.getvalue()
 
 
 def write_samples(

@@ -15,10 +15,11 @@ from gandiag.core.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]
 GAP = 2  # pixels between the images of a sheet
+QUICK = 3  # of PNG's compression: half the time of the usual 6, a tenth larger
 
 
-def encode_png(pixels: Tensor | npt.NDArray[Any]) -> bytes:
-    """A grey or colour image, uint8 (C, H, W), as PNG.
+def encode_png(pixels: Tensor | npt.NDArray[Any], *, quick: bool = False) -> bytes:
+    """A grey or colour image, uint8 (C, H, W), as PNG: as small as can be, or `quick` for many.
 
     Raises:
         InputError: it is no image of one or three channels.
@@ -28,7 +29,8 @@ def encode_png(pixels: Tensor | npt.NDArray[Any]) -> bytes:
         raise InputError(f"an image of shape {array.shape} cannot be shown; grey or colour (C, H, W) can")
     image = Image.fromarray(array[0] if array.shape[0] == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
+    options: dict[str, Any] = {"compress_level": QUICK} if quick else {"optimize": True}
+    image.save(buffer, format="PNG", **options)
     return buffer.getvalue()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from gandiag.study.read import Reading
 
 READING_SCHEMA = "gandiag.study-reading/1"
+LONGEST = 100  # characters of a source's name in that of a file
 
 
 def reading_json(reading: Reading) -> str:
@@ -27,7 +28,6 @@ def reading_json(reading: Reading) -> str:
 
 def result_name(reading: Reading, place: int) -> str:
     """A file name for the Result of one source: its stem, made harmless, and its place where there are two."""
-    stem = (
-        re.sub(r"[^A-Za-z0-9._-]+", "-", Path(str(reading.results[place].source["name"])).stem).strip("-.") or "source"
-    )
+    stem = Path(str(reading.results[place].source["name"])).stem
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:LONGEST] or "source"
     return f"{stem}-study.json" if len(reading.results) == 1 else f"{place + 1}-{stem}-study.json"

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.files import atomic_write
+from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Source
 from gandiag.evaluation.describe import describe_reference, describe_source
 from gandiag.evaluation.environment import resolve_device
+from gandiag.evaluation.partners import check_fed, feeding
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
 from gandiag.sources.png import encode_png
 from gandiag.study.page import study_page
@@ -29,10 +31,12 @@ def make_study(
     question: Question | None = None,
     trials: int = 120,
     catch: int = 12,
+    inputs: Samples | None = None,
     seed: int = 0,
     device: str = "auto",
     data_root: str | os.PathLike[str] | None = None,
     download: bool = False,
+    generator: GeneratorOptions | None = None,
 ) -> Key:
     """Write a page on which a person says what looks real; `read_study` makes scores of the answers.
 
@@ -46,10 +50,12 @@ def make_study(
         question: `real-or-fake`, or `a-or-b` for two sources; by default real-or-fake.
         trials: questions, half of them real images for real-or-fake.
         catch: catch trials beside them.
+        inputs: images that image-to-image models are fed, as for `score`: two models are shown for the same input.
         seed: of the latents, of the choice and of the order.
         device: `auto`, `cpu`, `cuda` or `cuda:i`.
         data_root: folder with published datasets.
         download: fetch a missing published dataset into it.
+        generator: how to use a file that holds a generator, where it does not say it itself.
 
     Raises:
         GandiagError: the sources cannot be read, are no images, or are too few.
@@ -58,13 +64,19 @@ def make_study(
         raise UsageError(f"a study is of one source or two, not {len(sources)}")
     question = question or "real-or-fake"
     chosen = choose_trials(question, len(sources), trials, catch, seed)
-    access = Access(
-        seed,
-        resolve_device(device, "fp32"),
-        data_root=None if data_root is None else Path(data_root),
-        download=download,
+    access = feeding(
+        Access(
+            seed,
+            resolve_device(device, "fp32"),
+            data_root=None if data_root is None else Path(data_root),
+            download=download,
+            generator=generator or GeneratorOptions(),
+        ),
+        inputs,
     )
     opened = [open_source(each, access) for each in sources]
+    if access.inputs is not None:
+        opened = [check_fed(each) for each in opened]
     real = _real(opened, against, access) if question == "real-or-fake" else None
     roles = {str(place): source for place, source in enumerate(opened)} | ({} if real is None else {REAL: real})
     images = _images(roles, chosen, seed)

@@ -108,3 +108,13 @@ def test_a_history_is_a_sweep_of_releases(gandiag_command, refused, saved, tmp_p
     more = gandiag_command("compare", saved[0], "--history", history)
     assert more.code == 0, more.err
     assert "nothing to compare" in refused("compare")
+
+
+def test_the_name_of_a_score_does_nothing_to_the_terminal(gandiag_command, saved):
+    document = json.loads(saved[0].read_text(encoding="utf-8"))
+    document["scores"] = {"\x1b[31m": document["scores"]["fid"]}
+    saved[0].write_text(json.dumps(document), encoding="utf-8")
+    finished = gandiag_command("compare", saved[0], saved[0])
+    assert finished.code == 0, finished.err
+    assert "\x1b" not in finished.out + finished.err
+    assert "\\x1b[31m" in finished.out

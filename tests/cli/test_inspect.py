@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shlex
 import subprocess
 import sys
 
@@ -11,8 +12,11 @@ import safetensors.torch
 import torch
 from foreign_networks import Dcgan, Discriminator, seeded
 from torch import nn
+from translators import Double
 
+import gandiag
 from gandiag import inspect_file
+from gandiag.sources import GENERATORS
 
 
 @pytest.fixture
@@ -81,6 +85,53 @@ def test_gandiags_own_checkpoint(save_ring):
     assert (found.latent, found.image, found.taken) == ((4,), (2,), "generator")
     assert found.values["dataset"] == "ring8"
     assert found.command.startswith("gandiag score ")
+
+
+@pytest.fixture
+def doubling(tmp_path, monkeypatch):
+    """The checkpoint of an image-to-image model, beside `low.npy` and what it makes of it, `high.npy`."""
+    load = GENERATORS.load
+    monkeypatch.setattr(GENERATORS, "load", lambda name: Double if name == "double" else load(name))
+    taken, given = gandiag.ImageSpec((3, 8, 8), (0.0, 1.0)), gandiag.ImageSpec((3, 16, 16), (0.0, 1.0))
+    gandiag.save_checkpoint(tmp_path / "double.pt", Double(), builder="double", config={}, input=taken, image=given)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
+    np.save(tmp_path / "low.npy", pixels)
+    np.save(tmp_path / "high.npy", pixels.repeat(2, axis=1).repeat(2, axis=2))
+    return tmp_path / "double.pt"
+
+
+def test_a_model_that_takes_images(gandiag_command, doubling):
+    found = inspect_file(doubling)
+    assert found.command == f"gandiag score {doubling} --inputs FOLDER --against REF"
+    assert found.inputs == ({"name": "images", "shape": (3, 8, 8), "range": (0.0, 1.0)},)
+    assert "input       images 3x8x8 0 to 1\n" in gandiag_command("inspect", doubling).out
+
+
+def test_its_command_line_runs(gandiag_command, doubling):
+    words = shlex.split(inspect_file(doubling).command)[1:]
+    places = {"FOLDER": doubling.with_name("low.npy"), "REF": doubling.with_name("high.npy")}
+    words = [places.get(word, word) for word in words]
+    finished = gandiag_command(*words, "--metric", "pr@pixels", "--json", "-")
+    assert finished.code == 0, finished.err
+    assert json.loads(finished.out)["scores"]["precision@pixels"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input": 7},
+        {"input": {"shape": "x", "range": [float("nan"), 1.0]}},
+        {"input": {"shape": [10**1000], "range": [0, 10**400]}, "latent": {"dim": 10**1000}},
+        {"image": {"shape": [float("inf")], "range": [float("inf"), 10**1000]}},
+    ],
+)
+def test_sizes_and_ranges_that_are_none_are_left_out(gandiag_command, save_ring, changes):
+    path = save_ring()
+    torch.save(torch.load(path, weights_only=True) | changes, path)
+    document = json.loads(gandiag_command("inspect", path, "--json", "-").out)
+    assert document["image_range"] is None
+    assert all(each["range"] is None for each in document["inputs"])
+    assert gandiag_command("inspect", path).code == 0
 
 
 def test_every_kind_is_told_by_its_content(tmp_path):

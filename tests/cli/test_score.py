@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from gandiag import Result
 
@@ -306,3 +307,22 @@ def test_a_reader_that_leaves_early_is_no_error(save_ring):
     finished = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert finished.stdout == "metrics:\n"
     assert finished.stderr == ""
+
+
+def test_what_a_factory_prints_is_no_data(gandiag_command, save_ring, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "talking", raising=False)
+    text = "from reference_models.networks.generators.mlp import build\n\nprint('hello')\n"
+    (tmp_path / "talking.py").write_text(text, encoding="utf-8")
+    state = torch.load(save_ring(), weights_only=True)["generator"]
+    torch.save(state, tmp_path / "state.pth")
+    config = json.dumps({"latent_dim": 4, "shape": [2], "hidden": [16]})
+    words = ("--generator", "talking:build", "--generator-config", config, "--latent", 4, "--against", "ring8")
+    finished = gandiag_command("score", "state.pth", *words, "-n", 300, "--metric", "fid", "--json", "-")
+    assert finished.code == 0, finished.err
+    assert json.loads(finished.out)["scores"]["fid"]["status"]
+    assert "hello" in finished.err
+
+
+def test_a_name_too_long_for_any_file_is_one_line(refused):
+    assert "File name too long; name another place" in refused("sample", "mnist:test", "--out", "x" * 5000)

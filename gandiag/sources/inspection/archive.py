@@ -11,6 +11,7 @@ from typing import Any
 
 from gandiag.core.files import MOST_TEXT
 from gandiag.core.pickles import PickleError, TensorShape, read_pickle
+from gandiag.core.zip_file import open_zip
 from gandiag.sources.inspection.arrays import array_header, array_inspection
 from gandiag.sources.inspection.groups import named_tensors, suggested_latent
 from gandiag.sources.inspection.inspection import LARGEST, Inspection, quoted, score_command, value_at
@@ -21,7 +22,7 @@ NUMPY_SUFFIX = ".npy"
 
 def look_at_archive(path: Path, size: int) -> Inspection:
     """By the names of its parts."""
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         infos = archive.infolist()
         names = [info.filename for info in infos]
         unfolded = sum(info.file_size for info in infos)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from gandiag.core.errors import printable, shown
-from gandiag.core.files import MOST_TEXT
+from gandiag.core.files import MOST_TENSORS, MOST_TEXT
 from gandiag.core.pickles import PickleError, TensorShape
 from gandiag.sources.inspection.arrays import array_inspection
 from gandiag.sources.inspection.groups import groups_of, suggested_latent
@@ -57,6 +57,8 @@ def look_at_safetensors(path: Path, size: int) -> Inspection:
             }
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise PickleError("its header is damaged") from error
+    if len(tensors) > MOST_TENSORS:
+        raise PickleError(f"it holds {len(tensors):,} tensors, and networks have {MOST_TENSORS:,} at most")
     said = metadata if isinstance(metadata, dict) else {}
     if str(said.get("schema", said.get("format", ""))).startswith("gandiag.statistics"):
         command = f"gandiag score SOURCE --against {quoted(path)}"

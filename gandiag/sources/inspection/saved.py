@@ -72,12 +72,11 @@ def saved_inspection(content: Pickled, path: Path, size: int, kind: str, notes: 
 def _own(
     value: Mapping[str, Any], path: Path, size: int, tensors: dict[str, TensorShape], plain: Mapping[str, Any]
 ) -> Inspection:
-    latent, image = value.get("latent"), value.get("image")
-    dim, shape = value_at(latent, "dim"), value_at(image, "shape")
-    limits = value_at(image, "range")
-    whole = isinstance(shape, list | tuple) and all(type(each) is int for each in shape)
-    ranged = isinstance(limits, list | tuple) and len(limits) == 2 and all(isinstance(x, int | float) for x in limits)
-    against = "" if isinstance(value.get("dataset"), str) else " --against REF"
+    dim, taken = value_at(value.get("latent"), "dim"), value.get("input")
+    shape, limits = _image(value.get("image"))
+    fed = {} if taken is None else {"name": "images", "shape": _image(taken)[0] or (), "range": _image(taken)[1]}
+    words = ["--inputs FOLDER"] if fed else []
+    words += [] if isinstance(value.get("dataset"), str) else ["--against REF"]
     return Inspection(
         str(path),
         "gandiag checkpoint",
@@ -85,12 +84,26 @@ def _own(
         tensors,
         groups_of(tensors),
         "generator_ema" if any(name.startswith("generator_ema.") for name in tensors) else "generator",
-        latent=(dim,) if type(dim) is int else None,
-        image=tuple(shape) if whole else None,
-        image_range=(float(limits[0]), float(limits[1])) if ranged else None,
+        latent=(dim,) if _is_size(dim) else None,
+        inputs=(fed,) if fed else (),
+        image=shape,
+        image_range=limits,
         values={k: v for k, v in plain.items() if k != "format"} | {"config": shortened(value.get("config"))},
-        command=f"gandiag score {quoted(path)}{against}",
+        command=" ".join(["gandiag score", quoted(path), *words]),
     )
+
+
+def _image(said: Any) -> tuple[tuple[int, ...] | None, tuple[float, float] | None]:
+    """The shape and the range of images, where they are what they should be."""
+    shape, limits = value_at(said, "shape"), value_at(said, "range")
+    whole = isinstance(shape, list | tuple) and all(map(_is_size, shape))
+    ranged = isinstance(limits, list | tuple) and len(limits) == 2
+    ranged = ranged and all(isinstance(each, int | float) and is_plain(each) for each in limits)
+    return tuple(shape) if whole else None, (float(limits[0]), float(limits[1])) if ranged else None
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and is_plain(value)
 
 
 def _needed(name: str) -> bool:
