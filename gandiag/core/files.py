@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -16,16 +17,23 @@ from gandiag.core.errors import InputError, shown
 MOST_TEXT = 2**26  # bytes of JSON: in memory it takes thirty times that at worst
 MOST_RATIO = 200  # how much larger than its file content may be: images are compressed already
 MERCY = 2**26  # bytes up to which no ratio is too large
+MOST_TENSORS = 50_000  # in a file: each takes time, however small it is, and the largest networks have a fifth of that
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
+    A device or a pipe, such as /dev/null, /dev/stdout or a shell's `>(...)`, stays what it is, and gets the content.
+
     Raises:
         InputError: the folder cannot be made or written to.
     """
     target = Path(path)
+    if _is_special(target):
+        with _passed_on(target) as temporary:
+            yield temporary
+        return
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
@@ -46,6 +54,29 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise InputError(f"cannot write {shown(target)}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether there is something at a path that is neither a file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@contextmanager
+def _passed_on(target: Path) -> Iterator[Path]:
+    """A temporary path whose content goes to a device or a pipe when the block ends well."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gandiag-") as folder:
+            temporary = Path(folder, "content")
+            temporary.touch()
+            yield temporary
+            with temporary.open("rb") as content, target.open("wb") as passed:
+                shutil.copyfileobj(content, passed)
+    except OSError as error:
+        raise InputError(f"cannot write {shown(target)}: {error.strerror or error}") from error
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

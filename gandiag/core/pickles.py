@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from gandiag.core.errors import InputError
+from gandiag.core.zip_file import open_zip
+
 LONGEST = 1_000_000  # steps of a pickle
 LARGEST = 2**28  # bytes of a pickle in an archive
 LONGEST_NUMBER = 4096  # bits
@@ -123,13 +126,13 @@ def saved_pickles(path: Path) -> Iterator[Pickled]:
     """
     if zipfile.is_zipfile(path):
         try:
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 infos = [info for info in archive.infolist() if info.filename.rpartition("/")[2] == "data.pkl"]
                 for info in infos:
                     if info.file_size > LARGEST:
                         raise HostilePickleError(f"a pickle that unfolds to {info.file_size:,} bytes")
                 contents = [archive.read(info) for info in infos]
-        except PickleError:
+        except (InputError, PickleError):
             raise
         except Exception as error:  # a damaged archive may fail in any way
             raise PickleError(f"its archive is damaged ({type(error).__name__})") from error

@@ -108,10 +108,11 @@ def file_extractor(path: Path, options: ExtractorOptions) -> FileExtractor:
     if options.compile:
         raise UsageError(f"--compile does not apply to {shown(path)}; leave the option out")
     try:
-        digest = file_sha256(path)
+        path.open("rb").close()
+        opened = load_exported(path, METADATA) if path.suffix == EXPORTED else _torchscript(path)
+        digest = file_sha256(path)  # last: a damaged file may be long
     except OSError as error:
         raise InputError(f"cannot read the extractor {shown(path)}: {error.strerror or error}") from error
-    opened = load_exported(path, METADATA) if path.suffix == EXPORTED else _torchscript(path)
     module, text = opened.module, opened.extra
     metadata = _metadata(text, path)
     if options.preprocessing is not None and metadata.size is None:

@@ -8,7 +8,6 @@ from pickle import UnpicklingError
 from typing import Protocol
 
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from gandiag.core.errors import InputError, MissingDataError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import ExtractorOptions
 from gandiag.core.weights import PUBLISHED, folder, path_of
+from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
 from gandiag.statistics.torchscript import is_torchscript, load_torchscript
 
@@ -82,7 +82,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     try:
         if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load_file(path))
+            return load_safetensors(path)
         if is_torchscript(path):
             return dict(load_torchscript(path)[0].state_dict())
         check_saved(path)

@@ -136,8 +136,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             raise InputError(f"{name} is a folder, not a checkpoint; give the checkpoint file in it")
         if file.stat().st_size == 0:
             raise InputError(f"{name} is empty; the run that should have written it did not finish")
-        digest = file_sha256(file)
         document = _load_plain(file, name)
+        digest = file_sha256(file)  # last: a damaged file may be long
     except FileNotFoundError as error:
         raise InputError(f"there is no file {name}; check the path") from error
     except (OSError, ValueError) as error:

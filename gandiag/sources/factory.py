@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import sys
@@ -39,7 +40,7 @@ def build_network(network: str, config: Mapping[str, Any] | None) -> nn.Module:
     except ValueError:  # a callable without a signature
         pass
     try:
-        with torch.random.fork_rng([]):
+        with torch.random.fork_rng([]), contextlib.redirect_stdout(sys.stderr):
             built = factory(**config)
     except GandiagError:
         raise
@@ -68,7 +69,7 @@ def _imported(network: str) -> Callable[..., Any]:
     if not module or not attribute or module.endswith(".py"):
         raise UsageError(f"--generator is {shown(network)}, expected a name or package.module:factory")
     try:
-        with current_folder():
+        with current_folder(), contextlib.redirect_stdout(sys.stderr):  # what it prints is no data
             found: Any = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # the user's code may fail in any way
         message = f"--generator {shown(network)}: importing {shown(module)} fails: {first_line(error)}"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from gandiag.core import seeds
-from gandiag.core.errors import GandiagError, InputError, UnknownNameError, UsageError, shown
+from gandiag.core.errors import GandiagError, HostileFileError, InputError, UnknownNameError, UsageError, shown
 from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, Source, SourceInfo
 from gandiag.sources import GENERATORS
@@ -22,8 +22,11 @@ from gandiag.sources.inputs import ADVICE, Inputs, fitted_inputs, notes_of
 from gandiag.sources.labels import Labels, named_labels
 from gandiag.sources.latents import Latents, named_latents
 from gandiag.sources.quantise import check_range, quantise
+from gandiag.statistics.foreign import MEMORY, watched
 from gandiag.statistics.memory import is_out_of_memory
 
+# Seconds that building a network may take: ten times what it takes where nothing else runs.
+BUILDING, PER_TENSOR, PER_BYTE = 4.0, 0.01, 2e-8
 PROBE = 16  # samples that are made and looked at before any work
 GeneratorFunction = Callable[..., Tensor]
 
@@ -343,7 +346,7 @@ def checkpoint_source(
     name = checkpoint.path or "checkpoint"
     fed = _fed(checkpoint, options, inputs, shown(name))
     weights = checkpoint.generator if checkpoint.generator_ema is None else checkpoint.generator_ema
-    network = build_generator(checkpoint.builder, checkpoint.config, shown(name))
+    network = build_generator(checkpoint, weights, shown(name))
     _load_weights(network, weights, shown(name), checkpoint.builder)
     info = SourceInfo(
         name=name,
@@ -387,12 +390,13 @@ def _fed(checkpoint: Checkpoint, options: GeneratorOptions, inputs: Source | Non
     return fitted_inputs(inputs, wanted, title)
 
 
-def build_generator(builder: str, config: Mapping[str, Any], name: str) -> nn.Module:
-    """The network of a registered builder.
+def build_generator(checkpoint: Checkpoint, weights: StateDict, name: str) -> nn.Module:
+    """The network of a checkpoint's builder, for weights of its sizes.
 
     Raises:
-        InputError: no such builder, or it does not take this config.
+        InputError: no such builder, it does not take the config, or it makes a network of other sizes of it.
     """
+    builder, config = checkpoint.builder, checkpoint.config
     try:
         factory = GENERATORS.load(builder)
     except UnknownNameError as error:
@@ -400,7 +404,9 @@ def build_generator(builder: str, config: Mapping[str, Any], name: str) -> nn.Mo
         raise InputError(f"{message}; install the package that registers it under gandiag.generators") from error
     try:
         inspect.signature(factory).bind(**config)
-        return factory(**config)
+        return _made(factory, checkpoint, weights, name)
+    except HostileFileError:
+        raise
     except GandiagError as error:
         raise InputError(f"{name}: builder {builder!r}: {error}") from error
     except Exception as error:  # the config comes from a file: a factory may fail on it in any way
@@ -409,7 +415,27 @@ def build_generator(builder: str, config: Mapping[str, Any], name: str) -> nn.Mo
 
 
 def _load_weights(network: nn.Module, weights: StateDict, name: str, builder: str) -> None:
-    own = network.state_dict()
+    _check_fit(network.state_dict(), weights, name, builder)
+    network.load_state_dict(dict(weights))
+
+
+def _made(factory: Callable[..., nn.Module], checkpoint: Checkpoint, weights: StateDict, name: str) -> nn.Module:
+    """What a factory makes of a config, in the time and memory that weights such as these allow.
+
+    The config comes with the file, and may ask for any size; that it does not fit the weights shows when it is built.
+
+    Raises:
+        HostileFileError: it takes more.
+    """
+    held = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
+    seconds = BUILDING + len(weights) * PER_TENSOR + held * PER_BYTE
+    network: nn.Module = watched(
+        lambda: factory(**checkpoint.config), f"building the network of {name}", seconds, MEMORY + 2 * held
+    )
+    return network
+
+
+def _check_fit(own: StateDict, weights: StateDict, name: str, builder: str) -> None:
     missing = [key for key in own if key not in weights]
     surplus = [key for key in weights if key not in own]
     shapes = [
@@ -422,7 +448,6 @@ def _load_weights(network: nn.Module, weights: StateDict, name: str, builder: st
     problems += [f"the network has no {', '.join(map(shown, surplus[:3]))}"] if surplus else []
     if problems:
         raise InputError(f"the weights of {name} do not fit its builder {builder!r}: {'; '.join(problems)}")
-    network.load_state_dict(dict(weights))
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

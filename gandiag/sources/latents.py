@@ -19,6 +19,8 @@ from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.files import check_ratio, read_bounded
 from gandiag.core.generator_options import NOISES
 from gandiag.core.protocols import Latent
+from gandiag.core.zip_file import open_zip
+from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
 
 
@@ -130,12 +132,10 @@ def read_rows(path: Path, what: str) -> Tensor:
     """
     import pickle
 
-    import safetensors.torch
-
     try:
         match path.suffix.lower():
             case ".safetensors":
-                found: Any = safetensors.torch.load_file(path)
+                found: Any = load_safetensors(path)
             case ".pt" | ".pth":
                 check_saved(path)
                 found = torch.load(path, map_location="cpu", weights_only=True)
@@ -166,6 +166,6 @@ def read_rows(path: Path, what: str) -> Tensor:
 
 def _check_unpacked(path: Path) -> None:
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             for entry in archive.infolist():
                 check_ratio(entry.file_size, entry.compress_size, f"{path}:{entry.filename}")

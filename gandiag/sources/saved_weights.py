@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import safetensors.torch
 import torch
 
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import MOST_TEXT, file_sha256, read_bounded
 from gandiag.core.pickles import PickleError, saved_pickles
 from gandiag.sources.harmless import is_harmless
+from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
 
 SHARDS = "weight_map"
@@ -57,7 +57,7 @@ def load_saved_weights(path: Path) -> tuple[Mapping[str, Any], str]:
         if is_shard_index(path):
             return _shards(path)
         if is_safetensors_head(head):
-            return dict(safetensors.torch.load_file(path)), file_sha256(path)
+            return load_safetensors(path), file_sha256(path)
         found = _torch(path, name)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0][:200]
@@ -114,7 +114,7 @@ def shard_files(path: Path) -> list[Path]:
 def _shards(path: Path) -> tuple[Mapping[str, Any], str]:
     digest, tensors = hashlib.sha256(read_bounded(path)), {}
     for shard in shard_files(path):
-        tensors.update(safetensors.torch.load_file(shard))
+        tensors.update(load_safetensors(shard))
         digest.update(bytes.fromhex(file_sha256(shard)))
     missing = [name for name in json.loads(read_bounded(path))[SHARDS] if name not in tensors]
     if missing:

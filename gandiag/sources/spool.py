@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from collections.abc import Callable
 from typing import BinaryIO
 
 from gandiag.core.errors import InputError, shown
@@ -85,10 +86,17 @@ class Spool:
 
 
 class Bounded:
-    """A decompressed stream that stops where it is far larger than the file it comes from, as bombs are."""
+    """A decompressed stream that stops where it is far larger than the file it comes from, as bombs are.
 
-    def __init__(self, stream: BinaryIO, compressed: int, title: str) -> None:
-        self._stream, self._title = stream, title
+    Args:
+        stream: decompressed.
+        compressed: bytes of the file.
+        title: of it, for messages.
+        arrived: called when a block has come.
+    """
+
+    def __init__(self, stream: BinaryIO, compressed: int, title: str, arrived: Callable[[], None]) -> None:
+        self._stream, self._title, self._arrived = stream, title, arrived
         self._most = max(compressed * MOST_RATIO, MERCY)
         self._read = 0
 
@@ -96,6 +104,7 @@ class Bounded:
         """The next bytes, at most a block."""
         content = self._stream.read(min(size, BLOCK) if size >= 0 else BLOCK)
         self._read += len(content)
+        self._arrived()
         if self._read > self._most:
             raise InputError(f"{shown(self._title)} is refused: it unpacks to over {MOST_RATIO} times its size")
         return content

@@ -71,7 +71,7 @@ class Program:
         self._known = True
 
 
-def watched(work: Callable[[], Any], title: str, seconds: float = SECONDS) -> Any:
+def watched(work: Callable[[], Any], title: str, seconds: float = SECONDS, memory: int = MEMORY) -> Any:
     """What some work gives.
 
     Raises:
@@ -96,9 +96,9 @@ def watched(work: Callable[[], Any], title: str, seconds: float = SECONDS) -> An
     thread.start()
     while not done.wait(0.02):
         if time.monotonic() - started > seconds:
-            raise HostileFileError(f"{title} computes for over {seconds:g} s, and maybe for ever; {ADVICE}")
-        if _resident() - before > MEMORY:
-            raise HostileFileError(f"{title} takes more than {MEMORY / 2**30:g} GiB of memory; {ADVICE}")
+            raise HostileFileError(f"{title} computes for over {seconds:.3g} s, and maybe for ever; {ADVICE}")
+        if _resident() - before > memory:
+            raise HostileFileError(f"{title} takes more than {memory / 2**30:.3g} GiB of memory; {ADVICE}")
     thread.join()
     if failed:
         raise failed[0]

@@ -21,6 +21,7 @@ from torch import Tensor
 from gandiag.core import seeds
 from gandiag.core.errors import InputError, UsageError, shown, suggestion
 from gandiag.core.files import atomic_write, check_ratio, file_sha256
+from gandiag.core.zip_file import open_zip
 from gandiag.statistics.grouped_moments import GroupedMoments, grouped_moments
 from gandiag.statistics.reference_statistics import ReferenceStatistics, moments_of_covariance
 
@@ -204,7 +205,7 @@ def _warnings(file: Path, keys: set[str], name: str, moments: GroupedMoments, *,
 
 def _array(file: Path, key: str) -> Tensor:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(file) as archive:
             entry = archive.getinfo(f"{key}.npy")
             check_ratio(entry.file_size, entry.compress_size, f"{file}:{key}")
         with np.load(file, allow_pickle=False) as opened:

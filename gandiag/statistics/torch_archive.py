@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gandiag.core.errors import HostileFileError, shown
 from gandiag.core.pickles import HostilePickleError, PickleError, saved_pickles
+from gandiag.core.zip_file import open_zip
 
 SPARE = 2**26  # bytes that an archive may unfold to beside what its size allows
 GROWTH = 4  # PyTorch stores its parts as they are: an archive that unfolds to more than so many times is a trap
@@ -29,7 +30,7 @@ def check_saved(path: Path) -> None:
     """
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 _check_unfolded(archive, path)
         for _ in saved_pickles(path):
             pass
@@ -46,7 +47,7 @@ def parts(path: Path) -> Iterator[tuple[str, str, bytes]]:
         RefusedError: two parts have one name, or they unfold to far more than the file's size.
         OSError, zipfile.BadZipFile: it cannot be read.
     """
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         infos = archive.infolist()
         if len({info.filename for info in infos}) != len(infos):
             raise RefusedError("two parts of one name")

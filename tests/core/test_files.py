@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,33 @@ def test_the_fingerprint_ignores_order_and_nothing_else():
     assert fingerprint(one) not in [fingerprint(other) for other in others]
     with pytest.raises(ValueError, match="JSON compliant"):
         fingerprint({"a": float("nan")})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes by name")
+def test_a_pipe_stays_one_and_gets_the_content(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_write(pipe) as temporary:
+        temporary.write_text("whole")
+    assert os.read(reader, 100) == b"whole"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="a system without devices")
+def test_a_device_stays_one(tmp_path):
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")  # not itself, which a wrong program that runs as root would replace
+    with atomic_write(link) as temporary:
+        temporary.write_text("whole")
+    assert link.is_symlink()
+    assert link.is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
+def test_a_device_that_takes_nothing_is_an_input_error(tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="No space"), atomic_write(tmp_path / "full") as temporary:
+        temporary.write_text("whole")

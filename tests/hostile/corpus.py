@@ -6,6 +6,7 @@ Whatever holds code would make the file `canary` beside the folder, if that code
 from __future__ import annotations
 
 import functools
+import gzip
 import io
 import json
 import os
@@ -111,7 +112,7 @@ def _net() -> _Net:
     return _Net().eval()
 
 
-def _checkpoint(path: Path) -> None:
+def _checkpoint(path: Path, **config: Any) -> None:
     import gandiag
     from reference_models.networks.generators import mlp
 
@@ -119,7 +120,7 @@ def _checkpoint(path: Path) -> None:
         path,
         mlp.build(latent_dim=4, shape=[2], hidden=[8]),
         builder="mlp",
-        config={"latent_dim": 4, "shape": [2], "hidden": [8]},
+        config={"latent_dim": 4, "shape": [2], "hidden": [8], **config},
         latent=gandiag.Latent(4),
         image=gandiag.ImageSpec((2,), None),
         dataset="ring8",
@@ -596,6 +597,8 @@ def archives(good: Path) -> Iterator[Case]:
         "bomb-fid.npz",
         lambda path: _zeros_in_zip(path, ["mu.npy", "sigma.npy"], 10 << 30, npy_header("36636, 36636", "<f8")),
     )
+    for name in ("bzip2.npz", "bzip2.pt", "bzip2.ts", "bzip2-fid.npz"):
+        yield Case(name, lambda path: _bzip2(path, good))
     yield Case("bomb.pt", lambda path: _zeros_in_zip(path, ["a/data.pkl", "a/version"], 10 << 30, b"\x80\x02"))
     yield Case("bomb-half.pt", lambda path: _zeros_in_zip(path, ["a/data.pkl"], 200 << 20, b"\x80\x02"))
     yield Case("bomb.ts", lambda path: _zeros_in_zip(path, ["a/code/x.py", "a/data.pkl", "a/constants.pkl"], 10 << 30))
@@ -606,6 +609,7 @@ def archives(good: Path) -> Iterator[Case]:
     yield Case("bomb-json.pt2", _lists_in_zip)
     yield Case("bomb-labels.zip", lambda path: _zeros_in_zip(path, ["a.png", "dataset.json"], 200 << 20, b"["))
     yield Case("bomb.tar.gz", _tar_bomb)
+    yield Case("streams.tar.gz", lambda path: path.write_bytes(gzip.compress(b"") * 1_500_000))
     yield Case("entries.zip", lambda path: _zip(path, [(f"{n}", b"") for n in range(65_535)]))
     yield Case("entries.pt", lambda path: _zip(path, [(f"a/data/{n}", b"") for n in range(65_535)]))
     yield Case("nested.zip", _quine)
@@ -620,6 +624,14 @@ def archives(good: Path) -> Iterator[Case]:
     yield Case("long-head.tar", lambda path: _tar_sizes(path, b"77777777777\0", tarfile.XHDTYPE))
     yield Case("sizes.tar", lambda path: _tar_sizes(path, b"77777777777\0"))
     yield Case("negative.tar", lambda path: _tar_sizes(path, b"\xff" * 12))
+
+
+def _bzip2(path: Path, good: Path) -> None:
+    """A good archive packed by bzip2, of which a kilobyte holds a gigabyte that Python would unpack at once."""
+    likes = {"bzip2.npz": "a.npz", "bzip2-fid.npz": "fid.npz", "bzip2.pt": "state.pth", "bzip2.ts": "a.ts"}
+    with zipfile.ZipFile(good / likes[path.name]) as archive:
+        entries = [(info.filename, archive.read(info)) for info in archive.infolist()]
+    _zip(path, entries, zipfile.ZIP_BZIP2)
 
 
 def _lists_in_zip(path: Path) -> None:
@@ -658,8 +670,6 @@ def _encrypted() -> bytes:
 
 
 def _tar_bomb(path: Path) -> None:
-    import gzip
-
     member = tarfile.TarInfo("a.png")
     member.size = 10 << 30
     path.write_bytes(gzip.compress(member.tobuf()) + gzip.compress(bytes(1 << 20)) * (10 << 10))
@@ -741,6 +751,7 @@ def images(good: Path) -> Iterator[Case]:
     yield Case("folder-of-icons", _folder(("a.png", b"icns\0\0\0\x10ic10\0\0\0\x08"), ("b.png", png())))
     yield Case("folder-of-many-bombs", _folder(*[(f"{n}.png", huge["bomb.png"]) for n in range(40)]), harmless=True)
     yield Case("frames.gif", _many_frames)
+    yield Case("pages.tif", _many_pages)
     yield Case("sizes-folder", _folder(("a.png", png()), ("b.png", png(IMAGES[0, :4]))))
     for end in ("png", "jpg", "bmp", "webp", "gif", "tif"):
         for part in (0.3, 0.7):
@@ -777,6 +788,22 @@ def _many_frames(path: Path) -> None:
     path.write_bytes(content[:-1] + frame * 20_000 + b";")
 
 
+def _many_pages(path: Path) -> None:
+    """A TIFF of 60,000 pages, which all are the same few pixels."""
+    buffer = io.BytesIO()
+    Image.new("L", (4, 4)).save(buffer, "TIFF")
+    content = bytearray(buffer.getvalue())
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    page, link = bytes(content[start : start + 2 + 12 * count]), start + 2 + 12 * count
+    content += bytes(len(content) % 2)
+    for _ in range(60_000):
+        struct.pack_into("<I", content, link, len(content))
+        link = len(content) + len(page)
+        content += page + bytes(4)
+    path.write_bytes(content)
+
+
 # Headers.
 
 
@@ -784,6 +811,9 @@ def safetensors_with(header: Any, content: bytes = b"", length: int | None = Non
     """A safetensors file that says what it likes."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + content
+
+
+_OF_IMAGES = {"images": {"dtype": "U8", "shape": [4, 1, 8, 8], "data_offsets": [0, 256]}}
 
 
 def headers() -> Iterator[Case]:
@@ -852,6 +882,14 @@ def headers() -> Iterator[Case]:
                 )
             ),
         )
+    yield Case("trailing.safetensors", lambda path: _with_a_tail(path, safetensors_with(_OF_IMAGES, bytes(256))))
+    yield Case("trailing.pt", lambda path: _with_a_tail(path, b"PK\3\4" + bytes(300)))
+    yield Case(
+        "tensors.safetensors",
+        lambda path: path.write_bytes(
+            safetensors_with({f"t{n}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for n in range(200_000)})
+        ),
+    )
     yield Case("nested.safetensors", lambda path: path.write_bytes(safetensors_with(b'{"a":' + b"[" * 100_000)))
     yield Case("list.safetensors", lambda path: path.write_bytes(safetensors_with(b'{"a":[]}')))
     for title, write in {
@@ -876,6 +914,13 @@ def headers() -> Iterator[Case]:
     yield Case(
         "index-many.json", lambda path: _text(path, json.dumps({"weight_map": {str(n): str(n) for n in range(20_000)}}))
     )
+
+
+def _with_a_tail(path: Path, content: bytes) -> None:
+    """A file with 40 GB of zeros behind it, which take no room on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.truncate(40 << 30)
 
 
 def _onnx_dims(path: Path, sizes: list[int]) -> None:
@@ -1041,6 +1086,8 @@ def programs(good: Path) -> Iterator[Case]:
 
     for module in (_Endless, _Greedy, _Hoarder, _Failing, _Wide):
         yield Case(f"{module.__name__[1:].lower()}.ts", lambda path, module=module: _script(path, module()))
+    yield Case("wide-config.pt", lambda path: _checkpoint(path, hidden=[100_000, 100_000]))
+    yield Case("long-config.pt", lambda path: _checkpoint(path, hidden=[1] * 200_000))
     yield Case("talker.ts", lambda path: _script(path, _Talker()), harmless=True)
     for title, code in {
         "brackets": "(" * 200_000 + "x" + ")" * 200_000,
@@ -1174,6 +1221,7 @@ def documents() -> Iterator[Case]:
         yield Case(f"score-{title}.json", lambda path, c=changes: _text(path, _raw(json.dumps(result(**c)))))
     document = result()
     for title, changes in {
+        "keys": {"scores": {"\x1b[31m": SCORE, "": SCORE, "a@b@c": SCORE}},
         "scores": {"scores": []},
         "none": {"scores": {}},
         "source": {"source": None},
@@ -1187,7 +1235,7 @@ def documents() -> Iterator[Case]:
         "more": {"surprise": 1},
         "schema": {"schema": "gandiag.result/99"},
     }.items():
-        usable = title in ("none", "unnamed", "reference", "protocol", "seed", "name")
+        usable = title in ("keys", "none", "unnamed", "reference", "protocol", "seed", "name")
         yield Case(f"result-{title}.json", lambda path, c=changes: _text(path, json.dumps({**document, **c})), usable)
     lines = [json.dumps(line) for line in run_lines()]
     for title, line in {
@@ -1245,11 +1293,12 @@ def documents() -> Iterator[Case]:
         "time": {"trials": [{**said["trials"][0], "milliseconds": "X1e999"}, *said["trials"][1:]]},
         "sources": {"key": {**said["key"], "sources": [5]}},
         "question": {"key": {**said["key"], "question": []}},
+        "name": {"key": {**said["key"], "sources": [{"name": "../../escaped" + "x" * 5000}]}},
     }.items():
         yield Case(
             f"answers-{title}.json",
             lambda path, c=changes: _text(path, _raw(json.dumps({**said, **c}))),
-            title == "time",
+            title in ("time", "name"),
         )
     for title, text in {
         "ragged": "step,loss\n1,2,3\n4\n5,6\n",

@@ -16,6 +16,7 @@ from gandiag.sources.frames import frames_source
 
 STARTS = (b"GIF87a", b"GIF89a", PNG, b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 VIDEO_IS_LOSSY = "WebP"
+MOST_FRAMES = 5_000  # a page of a TIFF takes a millisecond, however small it is
 
 
 def _recognises(file: File) -> bool:
@@ -28,12 +29,12 @@ def _open(file: File, options: SourceOptions) -> Source:
         with quiet_pillow(), Image.open(file.path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise InputError(f"{title} has {image.width} x {image.height} pixels, and the most are {MOST_PIXELS:,}")
-            if not getattr(image, "is_animated", False) and getattr(image, "n_frames", 1) < 2:
+            if not _animated(image):
                 raise InputError(f"{title} is one image, and a score is of many; give the folder or archive of them")
             lossy = VIDEO_IS_LOSSY if image.format == "WEBP" and b"VP8L" not in file.head else None
             grey = image.format != "GIF" and image.mode in GREY
             return frames_source(
-                _frames(image, grey),
+                _frames(image, grey, title),
                 file.title,
                 title=title,
                 path=file.origin,
@@ -48,8 +49,21 @@ def _open(file: File, options: SourceOptions) -> Source:
         raise InputError(f"{title} is a damaged image ({type(error).__name__}: {error})".partition("\n")[0]) from error
 
 
-def _frames(image: Image.Image, grey: bool) -> Iterator[Tensor]:
-    for frame in ImageSequence.Iterator(image):
+def _animated(image: Image.Image) -> bool:
+    """Whether there is a second frame; how many there are is not asked, since a TIFF is read to its end for it."""
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    image.seek(0)
+    return True
+
+
+def _frames(image: Image.Image, grey: bool, title: str) -> Iterator[Tensor]:
+    for number, frame in enumerate(ImageSequence.Iterator(image)):
+        if number == MOST_FRAMES:
+            message = f"{title} has more than {MOST_FRAMES:,} frames or pages"
+            raise InputError(f"{message}; write them to a folder, a zip or an .npz file")
         yield to_rgb_or_grey(frame, grey)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import check_ratio
 from gandiag.core.protocols import Source
+from gandiag.core.zip_file import open_zip
 from gandiag.sources import labels_file
 from gandiag.sources.arrays import Table, as_tensor, table_source
 from gandiag.sources.choice import choose
@@ -37,7 +38,7 @@ def _recognises(file: File) -> bool:
 def _open(file: File, options: SourceOptions) -> Source:
     title = shown(file.title)
     try:
-        with zipfile.ZipFile(file.path) as archive:
+        with open_zip(file.path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             key = choose(file, names, preferred=("arr_0", "images", "samples"), others=(*LABELS, labels_file.OWN))
             name = f"{file.title}:{key}" if len(names) > 1 else file.title

@@ -63,11 +63,20 @@ def _open(file: File, options: SourceOptions) -> Source:
     handle = open_handle(file.path)
     said, start = _header(handle)
     said.pop("__metadata__", None)
+    if start + max(map(_end, said.values())) != handle.size:
+        raise InputError(f"{shown(file.title)} is damaged or cut short: its tensors do not fill it; copy it again")
     key = choose(file, list(said), preferred=IMAGE_KEYS, others=LABEL_KEYS)
     label = next((name for name in LABEL_KEYS if name in said and name != key), None)
     classes = None if label is None else _whole(_table(handle, said[label], start, f"{file.title}:{label}"))
     table = _table(handle, said[key], start, file.title)
     return table_source(table, file.title, path=file.origin, in_order=options.by_name, classes=classes)
+
+
+def _end(entry: Any) -> int:
+    """Where a tensor ends; 0 for one that does not say it, which is told when it is read."""
+    offsets: Any = entry.get("data_offsets") if isinstance(entry, dict) else None
+    fits = isinstance(offsets, list) and len(offsets) == 2 and type(offsets[1]) is int
+    return int(offsets[1]) if fits else 0
 
 
 def _table(handle: Handle, entry: dict[str, Any], start: int, title: str) -> Table:

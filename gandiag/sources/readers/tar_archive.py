@@ -25,6 +25,7 @@ GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 DAMAGE = (tarfile.TarError, EOFError, OSError, OverflowError, UnicodeError, ValueError, zlib.error, lzma.LZMAError)
 CLASS = ".cls"  # what WebDataset calls the file of a sample's class
 MOST_CLASS = 32  # bytes of it
+MOST_IDLE = 4 * BLOCK  # packed bytes that need not hold a block
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def tar_part(path: Path, title: str) -> Part:
         with path.open("rb") as file, tarfile.open(fileobj=cast(BinaryIO, _Headers(file)), mode="r:") as archive:
             return _part(title, handle, list(_members(archive, title, handle)))
     spool = Spool(title)
-    with _unpacking(path, head) as stream:
-        bounded = cast(BinaryIO, Bounded(cast(BinaryIO, stream), handle.size, title))
+    with path.open("rb") as file, _unpacking(packed := _Packed(file, title), head) as stream:
+        bounded = cast(BinaryIO, Bounded(cast(BinaryIO, stream), handle.size, title, packed.arrived))
         with tarfile.open(fileobj=bounded, mode="r|") as archive:
             return _part(title, spool.handle, list(_spooled(archive, title, spool)))
 
@@ -149,10 +150,32 @@ class _Headers:
         return self._file.tell()
 
 
-def _unpacking(path: Path, head: bytes) -> Any:
+class _Packed:
+    """A compressed file that does not go on and on without holding anything, as a million empty streams in it do."""
+
+    def __init__(self, file: BinaryIO, title: str) -> None:
+        self._file, self._title, self._idle = file, title, 0
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._file.read(min(size, BLOCK) if size >= 0 else BLOCK)
+        self._idle += len(content)
+        if self._idle > MOST_IDLE:
+            raise InputError(f"{shown(self._title)} is refused: it goes on without holding anything")
+        return content
+
+    def arrived(self) -> None:
+        """It held something."""
+        self._idle = 0
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _unpacking(file: _Packed, head: bytes) -> Any:
+    packed = cast(BinaryIO, file)
     if head.startswith(GZIP):
-        return gzip.open(path)
-    return bz2.open(path) if head.startswith(BZIP2) else lzma.open(path)
+        return gzip.open(packed)
+    return bz2.open(packed) if head.startswith(BZIP2) else lzma.open(packed)
 
 
 def _damaged(title: str, error: Exception) -> InputError:

@@ -35,7 +35,8 @@ def _open(file: File, options: SourceOptions) -> Source:
         raise MissingExtraError(f"reading {shown(file.path)}", "av", "video") from error
     title = shown(file.title)
     try:
-        with av.open(str(file.path), format=_container(file)) as container:
+        # From the root on, since ffmpeg takes what stands before a colon for a protocol.
+        with av.open(str(file.path.absolute()), format=_container(file)) as container:
             if not container.streams.video:
                 raise InputError(f"{title} holds no video")
             stream = container.streams.video[0]
