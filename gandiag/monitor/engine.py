@@ -8,7 +8,7 @@ consequence, and what is a usual consequence of a kind that fires, or did within
 - A broken loop explains everything else: nothing can be concluded from a game that is not played. So does a NaN or
   infinite value. Neither explains the other away: both are certain.
 - Gradients that explode throw the samples and the game about; gradients that vanish leave the generator where it is,
-  and the discriminator wins.
+  and the discriminator wins, or is as dead.
 - A discriminator that wins for good takes the samples' variety; one that overfits wins.
 - Samples that are all alike have lost their modes, blind the discriminator or let it win, and the weights travel on.
 - A discriminator that loses misleads the generator into going round.
@@ -48,7 +48,14 @@ CAUSES: dict[str, frozenset[str]] = {
         }
     ),
     "vanishing_gradient": frozenset(
-        {"overpowering_discriminator", "mode_collapse", "mode_dropping", "non_convergence", "imbalance"}
+        {
+            "overpowering_discriminator",
+            "losing_discriminator",
+            "mode_collapse",
+            "mode_dropping",
+            "non_convergence",
+            "imbalance",
+        }
     ),
     "discriminator_overfitting": frozenset({"overpowering_discriminator", "mode_dropping"}),
     "mode_collapse": frozenset(

@@ -47,6 +47,7 @@ HEALTHY = {
     },
     "travel at the pilot's most": from_the_start(generator_update_ratio=0.273, discriminator_update_ratio=0.273),
     "held-out at the pilot's most": from_the_start(held_out_auc=0.69, held_out_gap=0.4),
+    "few different samples for long, well spread": lambda step, _: {"vendi_ratio": 0.09 if step < 2900 else 0.6},
     "few different samples, and ever more of them": lambda step, _: {"vendi_ratio": ramp(step, 0, 3000, 0.03, 0.9)},
     "one dip of the Vendi score": lambda step, _: {"vendi_ratio": 0.19} if 1500 < step <= 1650 else {},
     "samples alike before training": lambda step, _: {
@@ -123,6 +124,12 @@ FAILING = {
             discriminator_loss=1.4,
             vendi_ratio=None,
         ),
+    ),
+    # A public script with a thousand times its learning rate: no gradient from the first record on, but one had been.
+    "no gradient after a few steps": (
+        "vanishing_gradient",
+        450,
+        lambda step, _: {"generator_gradient_zero": 0.98 if step <= 100 else 1.0, "generator_gradient_norm": 0.0},
     ),
     # benchmarks/detectors: a ring of which three modes of eight are lost for good.
     "a few modes go, and others stay": (

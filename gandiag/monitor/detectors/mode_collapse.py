@@ -38,6 +38,12 @@ class Thresholds:
     vendi_hold: int = steps(250, "how long the Vendi ratio must stay below")
     warm_up: int = steps(700, "silence after the start, where samples had spread out before", source=PILOT)
     late_warm_up: int = steps(1000, "silence after the start, where samples never spread out", source=PILOT)
+    vendi_warm_up: int = steps(
+        3000, "silence after the start, for a Vendi ratio that never was above its release", source=BENCHMARK
+    )
+    narrow_variance_ratio: float = threshold(
+        0.3, "variance ratio below which that silence is the shorter one", unit="ratio", source=BENCHMARK
+    )
     severe_warm_up: int = steps(
         600, "silence after the start, where variance and neighbours are both severe", source=BENCHMARK
     )
@@ -97,6 +103,8 @@ def severe(t: Thresholds, seen: Seen) -> bool:
 def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
     """The fakes are, effectively, far fewer different samples than as many of the data, and do not become more."""
     value = seen.last("vendi_ratio")
+    if value is not None and value >= t.release_vendi_ratio:
+        seen.memory["different"] = 1.0
     if value is None or value >= t.vendi_ratio:
         return NOTHING if value is not None and value >= t.release_vendi_ratio else BETWEEN
     before, now = seen.median("vendi_ratio", t.trend // 2, lag=t.trend), seen.median("vendi_ratio", t.trend // 2)
@@ -121,8 +129,10 @@ def ready(t: Thresholds, seen: Seen) -> bool:
 
 
 def ready_vendi(t: Thresholds, seen: Seen) -> bool:
-    """Few different samples are usual early, so this one waits the longer time."""
-    return seen.age >= t.late_warm_up
+    """Few different samples are usual early, in simple models for long; told sooner where more speaks for it."""
+    variance = spread(seen)
+    narrow = variance is not None and variance < t.narrow_variance_ratio
+    return seen.age >= (t.late_warm_up if "different" in seen.memory or narrow else t.vendi_warm_up)
 
 
 DETECTOR = Rules(

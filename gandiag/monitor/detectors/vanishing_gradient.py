@@ -47,18 +47,22 @@ ADVICE = (
 )
 
 
+NONE = 0.99  # share of steps without gradient, from which on there is none
+
+
 def judge_gone(t: Thresholds, seen: Seen) -> Finding:
     """The gradient is numerically nothing."""
     size = seen.median("generator_gradient_norm", t.window)
     zero = seen.median("generator_gradient_zero", t.window)
-    if zero is not None and zero < 0.5:
+    latest = seen.last("generator_gradient_zero")
+    if latest is not None and latest < NONE:  # a few steps are enough: what never had one is a broken loop
         seen.memory["had_gradient"] = 1.0
     if zero is None and size is not None and size > 0:
         seen.memory["had_gradient"] = 1.0
     if size is None and zero is None:
         return BETWEEN
     per_parameter = (size or 0.0) / math.sqrt(max(1.0, seen.last("generator_parameters") or 1.0))
-    nothing = zero is not None and zero >= 0.99
+    nothing = zero is not None and zero >= NONE
     if "had_gradient" not in seen.memory:  # it never had one: that is a broken loop
         return BETWEEN
     if not nothing and per_parameter >= t.gradient:
