@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from gandiag import InputError, Latent, UsageError
 from reference_models import catalogue
-from reference_models.tables import Table, merge, read_toml
+from reference_models.tables import Table, merge, parse_toml, read_toml, shortened
 
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 
@@ -241,15 +240,15 @@ def _network(values: Mapping[str, Any]) -> str:
 def _parsed(line: str) -> dict[str, Any]:
     key, equals, _ = line.partition("=")
     try:
-        values = tomllib.loads(line) if equals else {}
-    except tomllib.TOMLDecodeError:
+        values = parse_toml(line) if equals else {}
+    except ValueError:
         try:
             # A bare word is a text, so that a shell needs no second quotes.
-            values = tomllib.loads(f"{key}= {json.dumps(line.partition('=')[2].strip())}")
-        except tomllib.TOMLDecodeError:
+            values = parse_toml(f"{key}= {json.dumps(line.partition('=')[2].strip())}")
+        except ValueError:
             values = {}
     if not values or {"dataset", "datasets", "extends"} & values.keys():
-        message = f"--set {line!r} is no override of a recipe"
+        message = f"--set {shortened(line)} is no override of a recipe"
         raise UsageError(f"{message}; expected KEY=VALUE, such as steps=500 or techniques.packing.samples=2")
     return values
 

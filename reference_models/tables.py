@@ -14,6 +14,7 @@ from gandiag import UnknownNameError, UsageError
 
 MOST_BYTES = 2**18  # which a person writes
 MOST_PARTS = 50  # of a key: Python's reader takes the square of their number, in time and memory
+MOST = 10**9  # of anything that is counted
 WORDS = re.compile(r"[^.\n,=\[\]{}]+")
 
 
@@ -46,10 +47,10 @@ class Table:
         return value if isinstance(value, bool) else self._refuse(key, value, "true or false")
 
     def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
-        """The whole number of at least `least` under a key."""
+        """The whole number from `least` to a billion under a key."""
         value = self._take(key, default)
-        fine = isinstance(value, int) and not isinstance(value, bool) and value >= least
-        return int(value) if fine else self._refuse(key, value, f"a whole number of at least {least}")
+        fine = isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
+        return int(value) if fine else self._refuse(key, value, f"a whole number of at least {least} and at most {MOST:,}")
 
     def number(self, key: str, default: float | None = None, low: float = 0.0, high: float = math.inf) -> float:
         """The finite number from `low` to `high` under a key."""
@@ -103,7 +104,16 @@ class Table:
         return value
 
     def _refuse(self, key: str, value: object, expected: str) -> Any:
-        raise UsageError(f"{self.where}: {key} is {value!r}, expected {expected}")
+        raise UsageError(f"{self.where}: {key} is {shortened(value)}, expected {expected}")
+
+
+def shortened(value: object) -> str:
+    """A value in a message."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a huge number"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -115,14 +125,25 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-        text = path.read_text(encoding="utf-8")
-        if "a." * MOST_PARTS in WORDS.sub("a", text):
-            raise ValueError(f"a key has more than {MOST_PARTS} parts")
-        return tomllib.loads(text)
+        return parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}; correct it") from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a TOML text holds.
+
+    Raises:
+        ValueError: it is no TOML, or nested beyond all use.
+    """
+    if "a." * MOST_PARTS in WORDS.sub("a", text):
+        raise ValueError(f"a key has more than {MOST_PARTS} parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

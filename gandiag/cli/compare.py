@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import Scoring, debug_option, scoring_options
+from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
 from gandiag.core.errors import InputError, UsageError, printable, shown
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--best-by", metavar="SCORE", help="Name the best source by this score. Default for sweeps: fid.")
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
-@click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples of each. Default: the reference's protocol.")
+@click.option("-n", "--samples", type=COUNT, help="Samples of each. Default: the reference's protocol.")
 @scoring_options
 @click.option("--csv", "csv_path", metavar="FILE", help="Write a tidy CSV there: one row a source and score.")
 @click.option("--html", "html_path", metavar="FILE", help="Write a report there: one page that needs no network.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import Scoring, debug_option, scoring_options
+from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--first-release", is_flag=True, help="Leave regressions out where the history holds no such record.")
 @click.option("--run", metavar="RUN", help="Run folder or log, for gates on alerts.")
 @click.option("--escalate", "escalating", is_flag=True, help="Take more samples where it is inconclusive.")
-@click.option(
-    "--max-samples", type=click.IntRange(min=1), default=200_000, show_default=True, help="That --escalate may take."
-)
+@click.option("--max-samples", type=COUNT, default=200_000, show_default=True, help="That --escalate may take.")
 @click.option("--junit", type=_PATH, metavar="FILE", help="Write the verdict as JUnit XML.")
 @click.option("--markdown", type=_PATH, metavar="FILE", help="Write it as Markdown. Also to $GITHUB_STEP_SUMMARY.")
 @click.option("--json", "json_path", metavar="FILE", help="Write it as JSON; - for stdout, and nothing else.")
@@ -45,7 +43,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--out", type=_PATH, metavar="FILE", help="For --init. Default: stdout.")
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="NAMES", help="Metrics beside the policy's.")
 @click.option("--against", metavar="REF", help="Reference. Default: the policy's, else the source's own.")
-@click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the policy's.")
+@click.option("-n", "--samples", type=COUNT, help="Samples to score. Default: the policy's.")
 @scoring_options
 @debug_option
 def gate_command(

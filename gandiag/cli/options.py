@@ -18,6 +18,7 @@ from gandiag.core.protocols import Precision
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _PATH = click.Path(path_type=Path)
+COUNT = click.IntRange(1, 10**9)  # of samples or steps
 
 
 def debug_option(command: Command) -> Command:
@@ -181,7 +182,7 @@ def scoring_options(command: Command) -> Command:
         generator_options,
         extractor_options,
         device_option,
-        click.option("--batch-size", type=click.IntRange(min=1), help=size),
+        click.option("--batch-size", type=COUNT, help=size),
         precision_option,
         data_options,
         cache_options,

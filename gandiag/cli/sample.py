@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gandiag.cli.options import (
+    COUNT,
     data_options,
     debug_option,
     device_option,
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="New folder for PNG images, or FILE.zip, or FILE.npz as ADM's.",
 )
-@click.option("-n", "--samples", type=click.IntRange(min=1), help="How many. Default: as many as a score takes.")
+@click.option("-n", "--samples", type=COUNT, help="How many. Default: as many as a score takes.")
 @inputs_option
 @seed_option
 @generator_options
 @device_option
-@click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: 512.")
+@click.option("--batch-size", type=COUNT, help="Samples at a time. Default: 512.")
 @precision_option
 @data_options
 @debug_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gandiag.cli.options import Scoring, debug_option, scoring_options
+from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
 
 if TYPE_CHECKING:
     from gandiag.core.result import Result
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     help="fid, is, pr, modes, ... by comma or repeated; NAME@EXTRACTOR; all. Default: all that apply.",
 )
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
-@click.option(
-    "-n", "--samples", type=click.IntRange(min=1), help="Samples to score. Default: the reference's protocol."
-)
+@click.option("-n", "--samples", type=COUNT, help="Samples to score. Default: the reference's protocol.")
 @scoring_options
 @click.option("--plan", is_flag=True, help="Only say how many samples the interval needs, and how long it takes.")
 @click.option("--interval", default="5%", show_default=True, metavar="WIDTH", help="For --plan: wanted half width.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gandiag.cli.options import data_options, debug_option, device_option, extractor_options, precision_option
+from gandiag.cli.options import COUNT, data_options, debug_option, device_option, extractor_options, precision_option
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def stats_command() -> None:
 @extractor_options
 @click.option("-n", "--samples", type=click.IntRange(min=2), help="Samples to take. Default: all.")
 @device_option
-@click.option("--batch-size", type=click.IntRange(min=1), help="Samples at a time. Default: the extractor's own.")
+@click.option("--batch-size", type=COUNT, help="Samples at a time. Default: the extractor's own.")
 @precision_option
 @data_options
 @click.option(

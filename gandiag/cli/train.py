@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from gandiag.cli.options import data_options, debug_option, device_option, seed_option
+from gandiag.cli.options import COUNT, data_options, debug_option, device_option, seed_option
 
 
 @click.command("train")
 @click.argument("recipe", required=False)
 @click.option("--recipe", "file", metavar="FILE", help="A recipe file of your own, in place of RECIPE.")
 @click.option("--dataset", metavar="NAME", help="Dataset to imitate. Default: the recipe's own.")
-@click.option("--steps", type=click.IntRange(min=1), help="Generator steps. Default: the recipe's own number.")
+@click.option("--steps", type=COUNT, help="Generator steps. Default: the recipe's own number.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder. Default: one under runs/, named after the options."
 )
@@ -32,7 +32,7 @@ from gandiag.cli.options import data_options, debug_option, device_option, seed_
 )
 @click.option("--resume", is_flag=True, help="Go on from what the run folder holds.")
 @click.option("--dry-run", is_flag=True, help="Print what would run and about how long, and stop.")
-@click.option("--eval-every", type=click.IntRange(min=1), metavar="STEPS", help="Score as it goes on; keep the best.")
+@click.option("--eval-every", type=COUNT, metavar="STEPS", help="Score as it goes on; keep the best.")
 @click.option(
     "--metric",
     "metrics",

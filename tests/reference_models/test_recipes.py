@@ -101,6 +101,7 @@ def test_merge_changes_neither_of_its_arguments():
         ("weight = 2", "wieght = 2", "correct 'wieght'"),
         ("steps = 10", "steps = 10\nema_decay = 0.9\nsave_evry = 3", "unknown key in recipe own: 'ema_decay'"),
         ("steps = 10", "steps = 10\nsave_evry = 3", "did you mean 'save_every'"),
+        ("steps = 10", f"steps = {10**400}", "at most 1,000,000,000"),
         ("steps = 10", 'steps = "10"', "steps is '10', expected a whole number of at least 1"),
         ("steps = 10", "steps = true", "steps is True"),
         ("steps = 10", "steps = 0", "steps is 0"),

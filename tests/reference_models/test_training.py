@@ -381,6 +381,7 @@ def test_more_steps_are_allowed_where_the_rate_does_not_fall(make_run):
         ({"dataset": "ring9"}, "did you mean 'ring8'"),
         ({"overrides": ("stepz=3",)}, "did you mean 'steps'"),
         ({"overrides": ("steps",)}, "is no override of a recipe; expected KEY=VALUE"),
+        ({"overrides": ("a.b = [" + "[" * 5000,)}, "unknown key"),
         ({"overrides": ("loss=hing",)}, "unknown loss 'hing', did you mean 'hinge'"),
         ({"overrides": ("techniques.label_smoothing={}", "loss=hinge")}, "needs a loss with a target"),
         ({"overrides": ('generator.optimizer.kind="adan"',)}, "kind is 'adan', expected one of adam, rmsprop, sgd"),
