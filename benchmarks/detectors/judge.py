@@ -21,7 +21,7 @@ TITLE = """# How right the alerts are
 
 What the monitor's detectors say of runs whose outcome is known. `python benchmarks/detectors/judge.py` wrote this page;
 `benchmarks/detectors/README.md` says what was trained and how it was judged. Thresholds were chosen on the tuning half
-of the configurations, so the held-out half is the one to believe.
+of the configurations, so the held-out half is the one to believe; rules were mended after faults of both halves.
 
 - A run is **healthy**, **failed** or **ambiguous** by what became of it: modes reached, quality of the samples,
   gradients, what was finite. Its configuration decides nothing but known bugs, and the monitor nothing at all. A run
