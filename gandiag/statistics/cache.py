@@ -68,7 +68,8 @@ class Cache:
         """
         self._tidy()
         path = self.path(key)
-        if not path.is_file():  # nothing, or what is no entry: a pipe would be waited for
+        if _taken(path):
+            self._warn(f"the cache entry {shown(path)} is no file; the features are computed again, and not kept")
             return None
         try:
             with path.open("rb") as file:
@@ -101,7 +102,7 @@ class Cache:
             sizes = f"{size / 2**30:.1f} GiB, and the cache's limit is {self._limit / 2**30:.1f} GiB"
             self._warn(f"the features are not kept: they take {sizes}")
             return
-        if not self._writable or path.is_dir():
+        if not self._writable or _taken(path):
             return
         try:
             _write(path, tensors, {**(metadata or {}), KEY: _text(key)})
@@ -133,6 +134,11 @@ class Cache:
         for part in self.folder.glob(PARTS):
             with suppress(OSError):
                 _remove_unless_written(part)
+
+
+def _taken(path: Path) -> bool:
+    """Whether something other than a file stands there: a folder, or a pipe, which would be waited for."""
+    return path.exists() and not path.is_file()
 
 
 class _RemovedByOtherError(Exception):

@@ -63,12 +63,12 @@ def _open(file: File, options: SourceOptions) -> Source:
     handle = open_handle(file.path)
     said, start = _header(handle)
     said.pop("__metadata__", None)
-    if start + max(map(_end, said.values())) != handle.size:
-        raise InputError(f"{shown(file.title)} is damaged or cut short: its tensors do not fill it; copy it again")
     key = choose(file, list(said), preferred=IMAGE_KEYS, others=LABEL_KEYS)
     label = next((name for name in LABEL_KEYS if name in said and name != key), None)
     classes = None if label is None else _whole(_table(handle, said[label], start, f"{file.title}:{label}"))
     table = _table(handle, said[key], start, file.title)
+    if start + max(map(_end, said.values())) != handle.size:
+        raise InputError(f"{shown(file.title)} is damaged or cut short: its tensors do not fill it; copy it again")
     return table_source(table, file.title, path=file.origin, in_order=options.by_name, classes=classes)
 
 
