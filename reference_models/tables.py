@@ -50,7 +50,8 @@ class Table:
         """The whole number from `least` to a billion under a key."""
         value = self._take(key, default)
         fine = isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
-        return int(value) if fine else self._refuse(key, value, f"a whole number of at least {least} and at most {MOST:,}")
+        limits = f"at least {least} and at most {MOST:,}"
+        return int(value) if fine else self._refuse(key, value, f"a whole number of {limits}")
 
     def number(self, key: str, default: float | None = None, low: float = 0.0, high: float = math.inf) -> float:
         """The finite number from `low` to `high` under a key."""
