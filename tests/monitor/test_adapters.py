@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
 from ignite.engine import Engine
+from kept import Kept
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -31,29 +32,6 @@ softplus = functional.softplus
 def quiet(monkeypatch):
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-
-
-class Kept:
-    """A sink that keeps all."""
-
-    def __init__(self):
-        self.records, self.alerts, self.notes = [], [], []
-
-    def record(self, record):
-        self.records.append(record)
-
-    def alert(self, alert):
-        self.alerts.append(alert)
-
-    def note(self, step, text):
-        self.notes.append(text)
-
-    def close(self):
-        pass
-
-    def seen(self):
-        """All but the time."""
-        return [(each.step, each.signals) for each in self.records], [each.to_dict() for each in self.alerts]
 
 
 def batches(steps, seed=0):

@@ -12,6 +12,7 @@ import gan_loops as loops
 import pytest
 import torch
 from gan_loops import Setting
+from kept import Kept
 from torch import nn
 from torch.nn import functional
 
@@ -20,25 +21,6 @@ from gandiag.core.alert import Alert
 from gandiag.core.errors import InputError, TrainingAlert, UnknownNameError, UsageError
 from gandiag.core.run_log import read_run_log
 from gandiag.monitor.replay import replay
-
-
-class Kept:
-    """A sink that keeps all."""
-
-    def __init__(self):
-        self.records, self.alerts, self.notes, self.closings = [], [], [], 0
-
-    def record(self, record):
-        self.records.append(record)
-
-    def alert(self, alert):
-        self.alerts.append(alert)
-
-    def note(self, step, text):
-        self.notes.append(text)
-
-    def close(self):
-        self.closings += 1
 
 
 def watch(setting, **options):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from kept import Kept
 from public_scripts import CLASSES, SCRIPTS, Heads, Run, nn
 
 import gandiag
@@ -13,25 +14,6 @@ pytestmark = pytest.mark.filterwarnings("error")
 PER_STEP = {"wgan": 3, "wgan_gp": 3}  # batches to one step of the generator
 GENERATOR_FIRST = set(SCRIPTS) - {"wgan", "wgan_gp", "softmax", "infogan, discriminator first"}
 NO_CONFIDENCE = {"wgan", "wgan_gp", "began", "ebgan", "relativistic", "relativistic, pairs", "softmax"}
-
-
-class Kept:
-    """A sink that keeps all."""
-
-    def __init__(self):
-        self.records, self.alerts, self.notes = [], [], []
-
-    def record(self, record):
-        self.records.append(record)
-
-    def alert(self, alert):
-        self.alerts.append(alert)
-
-    def note(self, step, text):
-        self.notes.append(text)
-
-    def close(self):
-        pass
 
 
 def play(name, steps, ill=None, *, watched=True, **options):

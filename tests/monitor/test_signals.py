@@ -8,6 +8,7 @@ import gan_loops as loops
 import pytest
 import torch
 from gan_loops import Setting
+from kept import Kept
 from torch import nn
 
 import gandiag
@@ -48,25 +49,6 @@ SHAPES = {
     "compiled": (loops.compiled, Setting, {}),
     "condition in other channels": (loops.conditioned_on_an_image, wide, {}),
 }
-
-
-class Kept:
-    """A sink that keeps all."""
-
-    def __init__(self):
-        self.records, self.alerts, self.notes, self.closed = [], [], [], False
-
-    def record(self, record):
-        self.records.append(record)
-
-    def alert(self, alert):
-        self.alerts.append(alert)
-
-    def note(self, step, text):
-        self.notes.append(text)
-
-    def close(self):
-        self.closed = True
 
 
 def play(name, steps, *, watched, **options):

@@ -228,8 +228,8 @@ def _at_once(
     return Rule(what, needs, judge, hold, least, always)
 
 
-def _no(t: Thresholds) -> int:
-    """No hold."""
+def _without_hold(t: Thresholds) -> int:
+    """The count of steps is a hold already."""
     return 0
 
 
@@ -254,7 +254,7 @@ DETECTOR = Rules(
                 "steps of both",
                 all_of(*(f"{player}_steps" for player in PLAYERS)),
                 partial(judge_steps, *players),
-                _no,
+                _without_hold,
                 1,
             )
             for players in (PLAYERS, PLAYERS[::-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, found, number, one_of
+from gandiag.monitor.detectors._rules import BETWEEN, NOTHING, Finding, Rule, Rules, all_of, found, number, one_of
 from gandiag.monitor.detectors._samples import SIGNALS as SAMPLES
 from gandiag.monitor.detectors._samples import percentile, spread
 from gandiag.monitor.detectors._seen import Seen
@@ -58,20 +58,24 @@ ADVICE = (
 
 
 def coverage(t: Thresholds, seen: Seen) -> tuple[float, float] | None:
-    """Coverage now, and its best; None where it never was large enough to tell."""
+    """Coverage now, and its best; None where it tells nothing."""
     now = seen.median("coverage", t.window)
     best = seen.peak("coverage", now, t.window)
-    return None if now is None or best is None or best <= t.least_coverage else (now, best)
+    if now is None or best is None or best <= t.least_coverage or collapsing(t, seen):
+        return None
+    return now, best
 
 
 def vendi(t: Thresholds, seen: Seen) -> tuple[float, float] | None:
-    """The Vendi ratio now, and what it was at its best."""
+    """The Vendi ratio now, and what it was at its best; None where it tells nothing."""
     now = seen.median("vendi_ratio", t.window)
     past = seen.values("vendi_ratio", min(t.memory, max(1, seen.age - t.settled)), least=10)
-    return None if now is None or seen.age < t.warm_up or not past else (now, min(1.0, percentile(past, 0.9)))
+    if now is None or seen.age < t.warm_up or not past or collapsing(t, seen):
+        return None
+    return now, min(1.0, percentile(past, 0.9))
 
 
-def on_the_way(t: Thresholds, seen: Seen) -> bool:
+def collapsing(t: Thresholds, seen: Seen) -> bool:
     """Samples that become all alike lose their modes too, and are told as a collapse."""
     variance = spread(seen)
     return variance is not None and variance < t.collapsed
@@ -85,8 +89,6 @@ def judge_coverage(t: Thresholds, seen: Seen) -> Finding:
     now, best = known
     if now >= t.coverage_left * best:
         return NOTHING if now >= t.release * best else BETWEEN
-    if on_the_way(t, seen):
-        return BETWEEN
     message = (
         f"coverage fell to {number(now)} (median of {t.window} steps) from a best of {number(best)}, below"
         f" {number(t.coverage_left)} of it for {t.hold} steps: the generator lost modes that it had"
@@ -102,8 +104,6 @@ def judge_vendi(t: Thresholds, seen: Seen) -> Finding:
     now, best = known
     if now >= t.vendi_left * best:
         return NOTHING if now >= t.release * best else BETWEEN
-    if on_the_way(t, seen):
-        return BETWEEN
     message = (
         f"the Vendi score of the samples fell to {number(now)} of the data's (median of {t.window} steps) from"
         f" {number(best)}, below {number(t.vendi_left)} of it for {t.hold} steps: the generator lost modes that it had"
@@ -119,8 +119,6 @@ def judge_both(t: Thresholds, seen: Seen) -> Finding:
     (now, best), (now_vendi, best_vendi) = of_coverage, of_vendi
     if now >= t.both_coverage_left * best or now_vendi >= t.both_vendi_left * best_vendi:
         return NOTHING if now >= t.release * best or now_vendi >= t.release * best_vendi else BETWEEN
-    if on_the_way(t, seen):
-        return BETWEEN
     message = (
         f"coverage fell to {number(now)} from a best of {number(best)}, below {number(t.both_coverage_left)} of it, and"
         f" the Vendi score of the samples to {number(now_vendi)} of the data's from {number(best_vendi)}, below"
@@ -142,6 +140,6 @@ DETECTOR = Rules(
     rules=(
         Rule("coverage", one_of("coverage"), judge_coverage, hold=lambda t: t.hold),
         Rule("Vendi score", one_of("vendi_ratio"), judge_vendi, hold=lambda t: t.hold),
-        Rule("Vendi score", one_of("vendi_ratio"), judge_both, hold=lambda t: t.hold),
+        Rule("Vendi score", all_of("coverage", "vendi_ratio"), judge_both, hold=lambda t: t.hold),
     ),
 )
