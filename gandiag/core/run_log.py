@@ -7,7 +7,8 @@
     {"step": 400, "time": 16.1, "resumed": true}
 
 A run that goes on from an earlier step than the last one logged has a `resumed` line: what came before that line and
-lies beyond its step was undone, and counts no more.
+lies beyond its step was undone, and counts no more. Its thresholds, where it names some, are those from then on, and of
+the earlier records, which went to the detectors again.
 """
 
 from __future__ import annotations
@@ -224,6 +225,8 @@ class GrowingLog:
             case "note":
                 self.notes.append((step, str(values["note"])))
             case "resumed":
+                if "thresholds" in values:
+                    self.header = {**self.header, "thresholds": values["thresholds"]}
                 self.records = [record for record in self.records if record.step <= step]
                 self.alerts = [alert for alert in self.alerts if alert.step <= step]
                 self.notes = [note for note in self.notes if note[0] <= step]

@@ -103,7 +103,7 @@ def watch(
     earlier = _Earlier(players, run, resume) if resume is not False and run is not None else None
     opened = open_sinks([*sinks, *([on_alert] if callable(on_alert) else [])])
     outbox = Outbox(opened)
-    header = _header(players, settings, limits)
+    header = _header(players, settings, limits, told=earlier is not None and earlier.limited)
     if run is None:
         return Monitor(players, settings, engine, outbox)
     folder, kept = Path(run), (Path(run) / FILE_NAME).exists() and earlier is None
@@ -137,6 +137,7 @@ class _Earlier:
 
     Attributes:
         found: whether there is a log.
+        limited: whether it names thresholds.
         step: of the run that is gone on from.
         time: seconds until then.
         records: until then.
@@ -145,7 +146,9 @@ class _Earlier:
 
     def __init__(self, players: list[Player], run: str | os.PathLike[str], resume: bool | int) -> None:
         self.found = (Path(run) / FILE_NAME).is_file()
-        records: tuple[Record, ...] = read_run_log(run).records if self.found else ()
+        log = read_run_log(run) if self.found else None
+        records: tuple[Record, ...] = log.records if log else ()
+        self.limited = log is not None and "thresholds" in log.header
         saved = {player.key: _saved_steps(player) for player in players}
         generators = [saved[player.key] for player in players if player.kind == "generator"]
         if resume is not True:
@@ -174,7 +177,7 @@ def _saved_steps(player: Player) -> int:
     return max(counts)
 
 
-def _header(players: list[Player], settings: Settings, thresholds: Thresholds | None) -> dict[str, Any]:
+def _header(players: list[Player], settings: Settings, thresholds: Thresholds | None, *, told: bool) -> dict[str, Any]:
     sizes = {
         player.key: sum(parameter.numel() for parameter in player.network.parameters())
         for player in players
@@ -185,7 +188,7 @@ def _header(players: list[Player], settings: Settings, thresholds: Thresholds | 
     return {
         "players": sizes,
         "loss": settings.loss,
-        **({"thresholds": own} if own else {}),
+        **({"thresholds": own} if own or told else {}),
         "versions": {"gandiag": __version__, "torch": torch.__version__},
     }
 

@@ -135,6 +135,18 @@ def test_a_diagnosis_uses_the_limits_that_the_run_was_watched_with(tmp_path):
         watch(Setting(), thresholds=tmp_path / "none.toml")
 
 
+def test_a_resumed_run_is_diagnosed_with_the_limits_that_it_went_on_with(tmp_path):
+    first, second = {"imbalance": {"ratio": 15.0}}, {"mode_collapse": False}
+    for thresholds, resume in ((first, False), (second, True)):
+        with watch(Setting(), run=tmp_path, thresholds=thresholds, resume=resume):
+            pass
+        assert read_run_log(tmp_path).header["thresholds"] == thresholds
+    with watch(Setting(), run=tmp_path, resume=True):
+        pass
+    assert read_run_log(tmp_path).header["thresholds"] == {}
+    assert gandiag.diagnose(tmp_path).alerts == ()
+
+
 def test_two_discriminators_have_signals_of_their_own():
     setting, kept = Setting(), Kept()
     other = Setting(seed=5)

@@ -57,7 +57,8 @@ class RunLogWriter:
             created = datetime.now(UTC).isoformat(timespec="seconds")
             self._write({"schema": SCHEMA, "created": created, **header})
         if resume:
-            self._write({"step": step, "time": round(time, 3), "resumed": True})
+            changed = {"thresholds": header["thresholds"]} if continued and "thresholds" in header else {}
+            self._write({"step": step, "time": round(time, 3), "resumed": True, **changed})
 
     def record(self, record: Record) -> None:
         """Write what `gandiag.core.run_log.as_logged` has made of a record."""
