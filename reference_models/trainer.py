@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gandiag
-from gandiag import TrainingProgress, TrainingRequest, UsageError
+from gandiag import GandiagError, TrainingProgress, TrainingRequest, UsageError
 from reference_models import catalogue
 from reference_models.recipe import Recipe, load_recipe, summaries
 
@@ -124,7 +124,7 @@ def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
     config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
     if request.resume:
         check_same(before, config, folder)
-    held_out = _held_out(request, dataset, recipe) if recipe.task is not None else None
+    held_out = _held_out(request, dataset, recipe)
     return Run(recipe, data, dataset, steps, request.seed, device, folder, origin, options, held_out), config
 
 
@@ -144,11 +144,17 @@ def _data(request: TrainingRequest, dataset: str, recipe: Recipe, split: str = "
 
 
 def _held_out(request: TrainingRequest, dataset: str, recipe: Recipe) -> Any:
-    """Samples that are not trained on, or None where the dataset has none."""
+    """Samples that are not trained on, or None where the dataset has none or nobody asks for them."""
+    if recipe.task is None and not request.monitor:
+        return None
     try:
         return _data(request, dataset, recipe, "test")
     except UsageError:
         return None
+    except GandiagError:
+        if recipe.task is not None:
+            raise
+        return None  # the monitor does without
 
 
 def _device(name: str) -> torch.device:

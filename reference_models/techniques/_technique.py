@@ -91,6 +91,7 @@ class Technique:
     """
 
     needs_features = False  # of the discriminator, in a `Turn`
+    steady_view = True  # whether its `view` shows the same at all times
     last = False  # whether it alters the discriminator after the others
 
     def begin(self, setting: Setting) -> None:

@@ -16,6 +16,8 @@ class InstanceNoise(Technique):
         until: the part of the run after which there is none; it falls linearly.
     """
 
+    steady_view = False
+
     def __init__(self, deviation: float = 0.1, until: float = 1.0) -> None:
         self.deviation = positive("instance_noise", "deviation", deviation)
         self.until = positive("instance_noise", "until", until, high=1.0)

@@ -20,6 +20,8 @@ class ProgressiveGrowing(Technique):
         fade: steps in which a new stage fades in; at most `stage`.
     """
 
+    steady_view = False
+
     def __init__(self, stage: int = 1500, fade: int = 750) -> None:
         self.stage = whole("progressive_growing", "stage", stage)
         self.fade = whole("progressive_growing", "fade", fade)

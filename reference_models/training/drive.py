@@ -41,6 +41,11 @@ class Course(Protocol):
         """Generators and discriminators, as the monitor takes them."""
         ...
 
+    @property
+    def held_out(self) -> tuple[Any, ...] | None:
+        """Real samples that are not trained on, as the discriminator takes them, for the monitor."""
+        ...
+
     def take_step(self) -> Losses:
         """Update all players, and count the step."""
         ...
@@ -96,7 +101,7 @@ def drive(run: Run, prepare: Callable[[Team], Course], report: Report, config: M
             wanted = run.options.tensorboard and crew.leads
             scalars = stack.enter_context(Scalars(run.folder.scalars if wanted else None, state.step))
             watched = run.folder.home if run.options.monitor and crew.leads else None
-            stack.enter_context(watching(state, course.players, watched))
+            stack.enter_context(watching(state, course.players, course.held_out if watched else None, watched))
             evaluation = course.evaluation()
             evaluation.go_on(state.step)
             _go_on(_Session(run, course, report, interrupted, crew, scalars, evaluation))

@@ -23,7 +23,7 @@ from reference_models.training.evaluation import Evaluation
 from reference_models.training.parallel import ALONE, Team
 from reference_models.training.run import Run
 from reference_models.training.state import State, new_state, save_state
-from reference_models.training.step import Losses, Rules, make_rules, take_step
+from reference_models.training.step import Losses, Rules, held_out_batch, make_rules, take_step
 from reference_models.training.techniques import alter_discriminator, alter_generator, make_techniques
 from reference_models.training.watch import check_weights
 
@@ -49,6 +49,11 @@ class Workshop:
     def players(self) -> tuple[nn.Module, nn.Module]:
         """Generator and discriminator."""
         return self.state.generator, self.state.discriminator
+
+    @property
+    def held_out(self) -> tuple[Tensor, ...] | None:
+        """A batch of real samples that are not trained on, as the discriminator takes it; None where there are none."""
+        return held_out_batch(self.run.held_out, self.state, self.rules)
 
     def take_step(self) -> Losses:
         """Update both players."""

@@ -12,10 +12,13 @@ from reference_models.training.state import State
 
 
 @contextmanager
-def watching(state: State, players: tuple[Any, Any], folder: Path | None) -> Iterator[None]:
+def watching(
+    state: State, players: tuple[Any, Any], held_out: tuple[Any, ...] | None, folder: Path | None
+) -> Iterator[None]:
     """Watch both players, with the run log in the run folder; None for nobody who watches.
 
-    The log of a resumed run goes on.
+    The log of a resumed run goes on. `held_out` are the discriminator's arguments for real samples that are not trained
+    on, if there are any.
     """
     if folder is None or not hasattr(gandiag, "watch"):
         yield
@@ -26,6 +29,7 @@ def watching(state: State, players: tuple[Any, Any], folder: Path | None) -> Ite
         state.discriminator_optimizer,
         run=folder,
         resume=state.step if state.step else False,
+        held_out=held_out,
         score=_logits,
     ):
         yield

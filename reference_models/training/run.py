@@ -28,7 +28,7 @@ class Run:
         folder: where the results go.
         metadata: what the checkpoint says of its origin; plain values.
         options: what is done beside the training.
-        held_out: other samples of the same kind, for the scores of image-to-image models; None for none.
+        held_out: other samples, for the scores of image-to-image models and for the monitor; None for none.
     """
 
     recipe: Recipe

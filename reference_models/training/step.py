@@ -15,7 +15,7 @@ from reference_models.losses._loss import Loss
 from reference_models.recipe import Recipe
 from reference_models.techniques._technique import Moment, Technique, Turn
 from reference_models.training import ema, schedule, seeds
-from reference_models.training.data import Batches
+from reference_models.training.data import Batches, Data, classes, to_range
 from reference_models.training.parallel import ALONE, Team
 from reference_models.training.state import State
 
@@ -210,6 +210,22 @@ def _pair(state: State, rules: Rules, purpose: str, update: int, batch: int) -> 
         said = labels if rules.recipe.generator.conditional else None
         fake = state.generator(noise) if said is None else state.generator(noise, said)
     return _Pair(noise, labels, real, fake.float())
+
+
+def held_out_batch(data: Data | None, state: State, rules: Rules) -> tuple[Tensor, ...] | None:
+    """A batch of real samples that are not trained on, as the discriminator takes them.
+
+    None where there are too few, or where what the discriminator sees of a sample changes as the run goes on.
+    """
+    if data is None or not all(technique.steady_view for technique in rules.techniques):
+        return None
+    count, wanted = data.info.size, rules.recipe.batch_size // rules.team.size
+    if count is not None and count < wanted:
+        return None
+    samples = to_range(data.read(0, wanted)).to(rules.device)
+    samples, _ = _viewed(samples, samples, rules, _moment(state, rules, "held out", 0))
+    said = _said(state.discriminator, classes(data, 0, wanted).to(rules.device)) if rules.recipe.conditional else None
+    return (samples,) if said is None else (samples, said)
 
 
 def _viewed(real: Tensor, fake: Tensor, rules: Rules, moment: Moment) -> tuple[Tensor, Tensor]:

@@ -53,6 +53,11 @@ class Translation:
         """Generators and discriminators by direction."""
         return named(self.state.generator), named(self.state.discriminator)
 
+    @property
+    def held_out(self) -> None:
+        """None: what a discriminator sees is the task's to make, a batch at a time."""
+        return None
+
     def take_step(self) -> Losses:
         """Update all discriminators, then all generators, then the averages, and count the step."""
         state, rules, recipe = self.state, self.rules, self.run.recipe

@@ -12,6 +12,7 @@ from PIL import Image
 from small_runs import Pictures, quiet, stop_at
 
 from gandiag import InputError, TrainingError, TrainingRequest, UsageError, load_checkpoint
+from gandiag.core.run_log import read_run_log
 from reference_models.recipe import Choice, Optimizer, Player
 from reference_models.trainer import TRAINER
 from reference_models.training.loop import train
@@ -162,6 +163,32 @@ def test_what_is_watched_scored_and_written_besides_changes_nothing(tmp_path):
     best = max(lines, key=lambda line: (line["scores"]["modes"], -line["step"]))
     assert load_checkpoint(busy.with_name("best.pt")).step == best["step"]
     assert list((busy.parent / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides"),
+    [
+        ("vanilla", ()),
+        ("cgan", ("generator.config.width=8", "discriminator.config.width=4")),
+        ("acgan", ("generator.config.width=8", "discriminator.config.width=4")),
+        ("sngan", ("generator.config.width=8", "discriminator.config.width=4")),
+        ("vanilla", ("techniques.packing={}",)),
+    ],
+)
+def test_the_monitor_of_a_run_sees_what_is_not_trained_on_and_changes_nothing(tmp_path, recipe, overrides):
+    asked = {"recipe": recipe, "dataset": "mnist", "steps": 60, "overrides": ("batch_size=8", *overrides)}
+    watched = TRAINER.train(request(tmp_path / "watched", monitor=True, **asked), quiet)
+    assert_same(watched, TRAINER.train(request(tmp_path / "plain", **asked), quiet))
+    records = read_run_log(watched.parent).records
+    assert 0 <= records[-1].signals["held_out_auc"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("dataset", "overrides"), [("ring8", ()), ("mnist", ("batch_size=8", "techniques.instance_noise={}"))]
+)
+def test_no_held_out_batch_where_there_is_none_or_its_look_changes(tmp_path, dataset, overrides):
+    asked = request(tmp_path, recipe="vanilla", dataset=dataset, steps=60, monitor=True, overrides=overrides)
+    assert "held_out_auc" not in read_run_log(TRAINER.train(asked, quiet).parent).records[-1].signals
 
 
 def test_scores_of_an_undone_part_are_forgotten(tmp_path):
