@@ -63,16 +63,28 @@ FEWEST = 100  # steps, however slow the machine is
 
 @dataclass(frozen=True)
 class Job:
-    """One run."""
+    """One run.
+
+    Attributes:
+        recipe: its name.
+        dataset: what it imitates.
+        seed: of all that is drawn.
+        minutes: of training.
+        overrides: of the recipe.
+        variant: what those make of it, in a word.
+    """
 
     recipe: str
     dataset: str
     seed: int
     minutes: float
+    overrides: tuple[str, ...] = ()
+    variant: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.recipe}-{self.dataset}-{self.minutes:g}min-{self.seed}"
+        what = f"{self.recipe}-{self.variant}" if self.variant else self.recipe
+        return f"{what}-{self.dataset}-{self.minutes:g}min-{self.seed}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,23 +101,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
+    rows = done(jobs, options.out, options.samples, collect=options.collect)
+    text = page(rows, options.minutes)
+    if options.docs:
+        PAGE.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def done(jobs: Sequence[Job], out: Path, samples: int | None, *, collect: bool) -> list[dict[str, Any]]:
+    """The rows of the jobs; one that is not on the disk is run, unless they are only to be collected."""
     rows = []
     for job in jobs:
-        file = options.out / f"{job.name}.json"
-        if not file.exists() and not options.collect:
+        file = out / f"{job.name}.json"
+        if not file.exists() and not collect:
             print(f"{job.name} ...", file=sys.stderr, flush=True)
-            row = run(job, options.out / "runs" / job.name, options.samples)
+            row = run(job, out / "runs" / job.name, samples)
             file.parent.mkdir(parents=True, exist_ok=True)
             partial = file.with_suffix(".part")
             partial.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             partial.replace(file)
         if file.exists():
             rows.append(json.loads(file.read_text(encoding="utf-8")))
-    text = page(rows, options.minutes)
-    if options.docs:
-        PAGE.write_text(text, encoding="utf-8")
-    print(text)
-    return 0
+    return rows
 
 
 def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
@@ -127,7 +145,7 @@ def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
         seed=job.seed,
         steps=steps,
         resume=resume,
-        overrides=_overrides(job.recipe, steps),
+        overrides=(*job.overrides, *_overrides(job.recipe, steps)),
     )
     if not resume and folder.exists():
         for file in folder.rglob("*"):  # a run that was killed before it saved anything
@@ -144,6 +162,7 @@ def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
         confidence = result.scores["modes"].details.get("mean_confidence")
     return {
         "recipe": job.recipe,
+        "variant": job.variant,
         "dataset": job.dataset,
         "seed": job.seed,
         "minutes": job.minutes,
@@ -259,7 +278,7 @@ def _steps(job: Job, folder: Path) -> int:
     from reference_models.training.outline import time_steps
 
     probe = folder.with_name(f"{folder.name}-probe")
-    chosen, _ = decide(TrainingRequest(recipe=job.recipe, out=probe, dataset=job.dataset, seed=job.seed))
+    chosen, _ = decide(TrainingRequest(job.recipe, probe, job.dataset, seed=job.seed, overrides=job.overrides))
     workshop = prepare(chosen)
     workshop.state.step = chosen.steps // 2  # where a network that grows is as large as on most steps
     seconds, _ = time_steps(workshop)

@@ -1,0 +1,229 @@
+"""What the literature promises of a technique, beside the same run without it, by seeds.
+
+    python benchmarks/pairs.py                       # two minutes a run, three seeds: about an hour and a half
+    python benchmarks/pairs.py --only packing
+    python benchmarks/pairs.py --docs                # the table so far into docs/promised-pairs.md
+
+Stop it when you like: a run that is done is a row on the disk, one that is under way is resumed. The last part trains a
+Wasserstein GAN, scores it as it goes, and asks how well the critic's loss follows the score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recipes import ROOT, Job, done
+
+PAGE = ROOT / "docs" / "promised-pairs.md"
+CRITICS = ("wgan", "wgan_gp", "dcgan")  # whose loss is asked for; the last makes no such promise
+DIGITS, EVERY, LOOKS, SAMPLES = "mnist", 50, 16, 1000
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs that are compared: a recipe, and what is changed of it."""
+
+    recipe: str
+    variant: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A promise: `changed` covers more modes of the dataset than `base`."""
+
+    name: str
+    source: str
+    dataset: str
+    base: Side
+    changed: Side
+
+
+# Without penalties, which cover modes by themselves.
+BARE = ("penalties.r1.weight=0",)
+PAIRS = (
+    Pair(
+        "packing",
+        "arXiv:1712.04086",
+        "grid25",
+        Side("vanilla", "bare", BARE),
+        Side("vanilla", "packed", (*BARE, "techniques.packing.samples=4")),
+    ),
+    Pair(
+        "minibatch discrimination",
+        "arXiv:1606.03498",
+        "grid25",
+        Side("vanilla", "bare", BARE),
+        Side("vanilla", "minibatch", (*BARE, "techniques.minibatch_discrimination={}")),
+    ),
+    Pair(
+        "minibatch standard deviation",
+        "arXiv:1710.10196",
+        "stacked-mnist",
+        Side("lsgan", "plain"),
+        Side("lsgan", "deviation", ("techniques.minibatch_standard_deviation={}",)),
+    ),
+    Pair(
+        "relativistic loss",
+        "arXiv:2501.05441",
+        "stacked-mnist",
+        Side("r3gan", "not-relativistic", ("loss=non_saturating",)),
+        Side("r3gan", "relativistic"),
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what is left to do, and show the table."""
+    options = _options(arguments)
+    pairs = [pair for pair in PAIRS if not options.only or pair.name in options.only]
+    if options.threads is not None:
+        import torch
+
+        torch.set_num_threads(options.threads)
+    found = {}
+    for pair in pairs:
+        jobs = {
+            side: [_job(pair, side, seed, options.minutes) for seed in range(options.seeds)] for side in _sides(pair)
+        }
+        found[pair.name] = {
+            side.variant: done(each, options.out, None, collect=options.collect) for side, each in jobs.items()
+        }
+    losses = [] if options.only else tracked(options.out, options.seeds, collect=options.collect)
+    text = page(pairs, found, losses, options.minutes)
+    if options.docs:
+        PAGE.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def tracked(out: Path, seeds: int, *, collect: bool) -> list[dict[str, Any]]:
+    """Of each run of a critic: its loss between two scores, and the scores; one that is not on the disk is run."""
+    rows = []
+    for seed in range(seeds):
+        for recipe in CRITICS:
+            file = out / f"critic-{recipe}-{seed}.json"
+            if not file.exists() and not collect:
+                row = follow(recipe, seed, out / "runs" / file.stem)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+            if file.exists():
+                rows.append(json.loads(file.read_text(encoding="utf-8")))
+    return rows
+
+
+def follow(recipe: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Train with a score every few steps; how well the discriminator's loss between scores goes with them."""
+    from scipy.stats import spearmanr
+
+    from gandiag import TrainingProgress, TrainingRequest
+    from reference_models.trainer import TRAINER
+
+    shutil.rmtree(folder, ignore_errors=True)
+    sums = [0.0] * LOOKS
+
+    def look(progress: TrainingProgress) -> None:
+        sums[(progress.step - 1) // EVERY] += progress.values["discriminator_loss"] / EVERY
+
+    sets = (f"steps={LOOKS * EVERY}", "decay_from=1", "ema=0.9")
+    asked = TrainingRequest(
+        recipe,
+        folder,
+        DIGITS,
+        seed=seed,
+        overrides=sets,
+        evaluate_every=EVERY,
+        metrics=("fid",),
+        evaluate_samples=SAMPLES,
+    )
+    TRAINER.train(asked, look)
+    lines = (folder / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()
+    fid = [json.loads(line)["scores"]["fid"] for line in lines]
+    # A critic's loss is minus its estimate of the distance, which falls as the samples get better.
+    found = float(spearmanr([-loss for loss in sums], fid).statistic)
+    return {"recipe": recipe, "seed": seed, "loss": sums, "fid": fid, "spearman": found}
+
+
+def page(
+    pairs: Sequence[Pair],
+    found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
+    losses: Sequence[Mapping[str, Any]],
+    minutes: float,
+) -> str:
+    """The documentation's page: a line for each side of each pair."""
+    lines = [
+        "# What was promised",
+        "",
+        "Made by `python benchmarks/pairs.py --docs`: the same run with and without a technique,",
+        f"{minutes:g} minutes of one thread each. Means over the seeds, with the smallest and largest.",
+        "",
+        "| technique | source | data | run | seeds | modes | KL | high quality |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for pair in pairs:
+        for side in _sides(pair):
+            rows = found[pair.name][side.variant]
+            if rows:
+                sets = " ".join(f"`--set {each}`" for each in side.overrides)
+                cells = " | ".join(_cell(rows, key) for key in ("modes", "mode_kl", "high_quality"))
+                what = f"`{side.recipe}` {sets}".strip()
+                lines.append(f"| {pair.name} | {pair.source} | {pair.dataset} | {what} | {len(rows)} | {cells} |")
+    lines += [
+        "",
+        "## The critic's loss",
+        "",
+        f"Does minus the discriminator's loss, a mean over {EVERY} steps, fall with the FID ({SAMPLES} samples) of the",
+        f"generator after them? Spearman's rank correlation over the first {LOOKS * EVERY} steps on {DIGITS}. The loss",
+        "of a Wasserstein critic is an estimate of a distance (arXiv:1701.07875, section 4.2); that of others is not.",
+        "",
+        "| recipe | seeds | rank correlation |",
+        "| --- | --- | --- |",
+    ]
+    for recipe in CRITICS:
+        values = [row["spearman"] for row in losses if row["recipe"] == recipe]
+        if values:
+            spread = f"{min(values):.2f} to {max(values):.2f}"
+            lines.append(f"| `{recipe}` | {len(values)} | {statistics.fmean(values):.2f} ({spread}) |")
+    return "\n".join([*lines, ""])
+
+
+def _job(pair: Pair, side: Side, seed: int, minutes: float) -> Job:
+    return Job(side.recipe, pair.dataset, seed, minutes, side.overrides, side.variant)
+
+
+def _sides(pair: Pair) -> tuple[Side, Side]:
+    return pair.base, pair.changed
+
+
+def _cell(rows: Sequence[Mapping[str, Any]], key: str) -> str:
+    values = [row["scores"][key] for row in rows if row["scores"].get(key) is not None]
+    if not values:
+        return ""
+    digits = 1 if key == "modes" else 3
+    return f"{statistics.fmean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=2.0, help="of training, each run (default 2)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
+    parser.add_argument(
+        "--only", action="append", choices=[pair.name for pair in PAIRS], help="a pair; may be repeated"
+    )
+    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "pairs", help="where rows and runs go")
+    parser.add_argument("--collect", action="store_true", help="train nothing: show the rows that are there")
+    parser.add_argument("--docs", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
