@@ -20,9 +20,8 @@ from gandiag.core.zip_file import open_zip
 LONGEST = 1_000_000  # steps of a pickle
 LARGEST = 2**28  # bytes of a pickle in an archive
 LONGEST_NUMBER = 4096  # bits
-MOST_LOOKED_AT = 1_000_000  # values in what a pickle calls or takes as keys, those that are shared counted each time
+MOST = 1_000_000  # values that are looked at, those that are shared counted each time
 OLD_FORMAT = 0x1950A86A20F9469CFC6C  # the number that files of torch.save began with before they were archives
-MOST = 1_000_000  # values that are looked at
 DEEPEST = 24
 STORAGE_TYPES = {
     "FloatStorage": "float32",
@@ -153,7 +152,7 @@ class _Machine:
         self.called: set[str] = set()
         self._memo: dict[int, Any] = {}
         self._marks: list[int] = []  # places of the marks on the stack
-        self._left = MOST_LOOKED_AT
+        self._left = MOST
 
     def step(self, name: str, argument: Any) -> None:
         """One operation."""

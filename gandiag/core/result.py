@@ -15,6 +15,7 @@ from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.score import Score
 
 SCHEMA = "gandiag.result/1"
+MOST_SCORES = 1_000  # of a Result: all metrics together have a hundred
 # A list of numbers, which goes on one line; no line ends inside a text.
 NUMBERS = re.compile(r"\[\n\s*(?:[-+.eE\d]+,?\n\s*)+\]")
 
@@ -75,7 +76,10 @@ class Result:
             schema = document.pop("schema", None) if isinstance(document, dict) else None
             if schema != SCHEMA:
                 raise ValueError(f"its schema is {shown(schema)}, not {SCHEMA!r}")
-            scores = {name: _score(values) for name, values in document.pop("scores").items()}
+            named = document.pop("scores")
+            if len(named) > MOST_SCORES:
+                raise ValueError(f"it has {len(named):,} scores, and the most are {MOST_SCORES:,}")
+            scores = {name: _score(values) for name, values in named.items()}
             return _checked(Result(scores=scores, warnings=tuple(document.pop("warnings", ())), **document))
         except InternalError as error:
             raise InputError(f"not a Result of gandiag: {error}") from error

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from gandiag.core.errors import InputError
+from gandiag.sources.crawl import uncrawled
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -163,7 +164,7 @@ def _pillow_pixels(content: bytes, channels: int) -> Pixels:
 def _opened(content: bytes) -> Image.Image:
     if not content:
         raise InputError("empty")
-    return Image.open(io.BytesIO(content), formats=FORMATS)
+    return Image.open(uncrawled(io.BytesIO(content)), formats=FORMATS)
 
 
 def _header(image: Image.Image, content: bytes) -> Header:

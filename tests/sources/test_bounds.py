@@ -18,7 +18,7 @@ from gandiag import InputError
 from gandiag.core.abandoned import abandoned
 from gandiag.core.errors import HostileFileError
 from gandiag.evaluation.resolve import Access, open_source
-from gandiag.sources import GENERATORS, generator
+from gandiag.sources import GENERATORS, crawl, generator
 from gandiag.sources.readers import animation
 from gandiag.statistics import safetensors_file
 from gandiag.statistics.safetensors_file import load_safetensors
@@ -34,6 +34,24 @@ def test_frames(tmp_path, monkeypatch, name):
     monkeypatch.setattr(animation, "MOST_FRAMES", 5)
     with pytest.raises(InputError, match="more than 5 frames or pages; write them to a folder"):
         open_source(tmp_path / name, Access())
+
+
+@pytest.mark.parametrize("junk", [b"\0", b"!\xfe\x02xx\0"])
+def test_a_gif_is_not_searched_for_frames_where_it_has_none(tmp_path, monkeypatch, junk):
+    monkeypatch.setattr(crawl, "FEW", 1_000)
+    images = [Image.fromarray(np.full((8, 8), 20 * place, np.uint8)) for place in range(6)]
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "a.gif"
+    images[0].save(file, save_all=True, append_images=images[1:])
+    whole = file.read_bytes()
+    assert open_source(file, Access()).info.size == 6
+    file.write_bytes(whole[:-1] + junk * 50_000)
+    with pytest.raises(InputError, match=r"a\.gif' is refused: it is cut into parts of a few bytes each"):
+        open_source(file, Access())
+    images[0].save(file)
+    file.write_bytes(file.read_bytes()[:-1] + junk * 50_000)  # one image, maybe with a second frame
+    with pytest.raises(InputError, match="cut into parts of a few bytes each"):
+        open_source(tmp_path / "folder", Access()).read(0, 1)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.gif", "a.png", "a.webp", "a.jpg", "a.bmp"])

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from PIL import Image, ImageSequence
 from torch import Tensor
 
-from gandiag.core.errors import InputError, shown
+from gandiag.core.errors import HostileFileError, InputError, shown
 from gandiag.core.files import MERCY, MOST_RATIO
 from gandiag.core.protocols import Source
+from gandiag.sources.crawl import uncrawled
 from gandiag.sources.decode import FORMATS, GREY, MOST_PIXELS, PNG, quiet_pillow, to_rgb_or_grey
 from gandiag.sources.formats import File, Reader, SourceOptions
 from gandiag.sources.frames import frames_source
@@ -26,7 +27,7 @@ def _recognises(file: File) -> bool:
 def _open(file: File, options: SourceOptions) -> Source:
     title = shown(file.title)
     try:
-        with quiet_pillow(), Image.open(file.path, formats=FORMATS) as image:
+        with quiet_pillow(), open(file.path, "rb") as opened, Image.open(uncrawled(opened), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise InputError(f"{title} has {image.width} x {image.height} pixels, and the most are {MOST_PIXELS:,}")
             if not _animated(image):
@@ -43,6 +44,8 @@ def _open(file: File, options: SourceOptions) -> Source:
                 find_grey=True,
                 limit=max(MOST_RATIO * file.path.stat().st_size, MERCY),
             )
+    except HostileFileError as error:
+        raise HostileFileError(f"{title} is refused: {error}") from error
     except InputError:
         raise
     except Exception as error:  # Pillow raises anything on a damaged file
