@@ -37,7 +37,7 @@ PAGE = ROOT / "docs" / "fault-results.md"
 SHOWN = 256  # samples whose distances are compared
 APART = 100  # steps between two looks at the samples of the same noise
 LOOKS = 11  # the last ones, of which the median way counts
-UNSETTLED = 0.25  # of the mean distance of real samples, which samples still move between looks
+UNSETTLED = 0.15  # of the mean distance of real samples, which samples still move between looks
 
 
 PROSE = f"""\

@@ -1,12 +1,12 @@
 """What each reference model reaches in a given time: every recipe on the data that suits it, several seeds.
 
-    python benchmarks/recipes.py                              # five minutes a run, three seeds: many hours
+    python benchmarks/recipes.py                              # three seeds: many hours
     python benchmarks/recipes.py --only r3gan,pacgan --data stacked-mnist
     python benchmarks/recipes.py --docs                       # the table so far into docs/reference-results.md
 
-Stop it when you like: a run that is done is a row on the disk, one that is under way is resumed. The number of steps is
-what fits into the time, by a few timed steps, so that the learning rate has fallen at the end; nothing else should run
-beside it.
+A run takes two minutes on points and five on digits, unless told otherwise. Stop it when you like: a run that is done
+is a row on the disk, one that is under way is resumed. The number of steps is what fits into the time, by a few timed
+steps, so that the learning rate has fallen at the end; nothing else should run beside it.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ COLUMNS = {
     "label_kept": "label kept",
 }
 PLACES = {"steps": 0, "seconds": 0, "modes": 1}
+POINTS_MINUTES, MINUTES = 2.0, 5.0
 FEWEST = 100  # steps, however slow the machine is
 
 
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is left to do, and show the table."""
     options = _options(arguments)
     jobs = [
-        Job(recipe, dataset, seed, options.minutes)
+        Job(recipe, dataset, seed, options.minutes or (POINTS_MINUTES if dataset in POINTS else MINUTES))
         for seed in range(options.seeds)
         for recipe, datasets in DATA.items()
         for dataset in datasets
@@ -102,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         torch.set_num_threads(options.threads)
     rows = done(jobs, options.out, options.samples, collect=options.collect)
-    text = page(rows, options.minutes)
+    text = page(rows)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
     print(text)
@@ -204,13 +205,13 @@ def label_accuracy(path: Path, dataset: str, samples: int | None) -> float:
     return right / count
 
 
-def page(rows: Sequence[Mapping[str, Any]], minutes: float) -> str:
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The documentation's page: a table for each dataset, mean and standard deviation over the seeds."""
     lines = [
         "# What the reference models reach",
         "",
-        f"Made by `python benchmarks/recipes.py --minutes {minutes:g} --docs`: as many steps as fit into",
-        f"{minutes:g} minutes a run. Mean and standard deviation over the seeds. KL is `mode_kl`, in nats; confidence",
+        "Made by `python benchmarks/recipes.py --docs`: as many steps as fit into the minutes that a table names.",
+        "Mean and standard deviation over the seeds. KL is `mode_kl`, in nats; confidence",
         "is the mean confidence of the digits classifier; the asked label is the share of samples whose class, by that",
         "classifier, is the one that was asked for. Metrics and their numbers of samples are gandiag's defaults.",
         "Errors of `cyclegan` are mean absolute ones, black to white being 1; its label is kept where the classifier",
@@ -220,14 +221,19 @@ def page(rows: Sequence[Mapping[str, Any]], minutes: float) -> str:
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         chosen = [row for row in rows if row["dataset"] == dataset]
         shown = [key for key in COLUMNS if any(_value(row, key) is not None for row in chosen)]
-        lines += [f"## {dataset}", "", f"| recipe | seeds | {' | '.join(COLUMNS[key] for key in shown)} |"]
+        minutes = " or ".join(f"{each:g}" for each in dict.fromkeys(row["minutes"] for row in chosen))
+        lines += [
+            f"## {dataset}, {minutes} minutes",
+            "",
+            f"| recipe | seeds | {' | '.join(COLUMNS[key] for key in shown)} |",
+        ]
         lines.append(f"| --- | --- | {' | '.join('---' for _ in shown)} |")
         for recipe in dict.fromkeys(row["recipe"] for row in chosen):
             mine = [row for row in chosen if row["recipe"] == recipe]
             cells = [_cell([_value(row, key) for row in mine], PLACES.get(key)) for key in shown]
             lines.append(f"| `{recipe}` | {len(mine)} | {' | '.join(cells)} |")
         lines.append("")
-    machines = sorted({f"{row['machine']}, {row['threads']} threads" for row in rows})
+    machines = sorted({f"{row['machine']}, threads of a run: {row['threads']}" for row in rows})
     lines += [f"Measured on: {'; '.join(machines) or 'nothing yet'}.", "", *PUBLISHED, ""]
     return "\n".join(lines)
 
@@ -287,7 +293,7 @@ def _steps(job: Job, folder: Path) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=5.0, help="of training, each run (default 5)")
+    parser.add_argument("--minutes", type=float, help="of training, each run (default 2 on points and 5 on digits)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     parser.add_argument("--only", type=_names, default=(), help="recipes, separated by commas")
     parser.add_argument("--data", type=_names, default=(), help="datasets, separated by commas")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import sqrt
+from math import nan, sqrt
 from typing import Any, cast
 
 import torch
@@ -28,7 +28,7 @@ class PathLength(Technique):
         self.interval = whole("path_length", "interval", interval)
         self.decay = positive("path_length", "decay", decay, high=1.0)
         self.shrink = whole("path_length", "shrink", shrink)
-        self._mean = torch.zeros(())
+        self._mean = torch.full((), nan)
 
     def alter_generator(self, network: nn.Module) -> None:
         """Refuse a generator without styles."""
@@ -44,7 +44,9 @@ class PathLength(Technique):
         with torch.autocast(turn.moment.device.type, enabled=False):
             styles = generator.styles(noise)
             lengths = path_lengths(generator.synthesise, styles, turn.moment.draw("path length"))
-            mean = torch.lerp(self._mean.to(lengths), lengths.detach().mean(), self.decay)
+            now, before = lengths.detach().mean(), self._mean.to(lengths)
+            # The authors' code begins at 0, which holds all samples together for the first thousands of steps.
+            mean = torch.where(before.isnan(), now, torch.lerp(before, now, self.decay))
             self._mean = mean
             return loss + self.weight * self.interval * (lengths - mean).square().mean()
 

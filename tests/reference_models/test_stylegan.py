@@ -102,6 +102,14 @@ def test_the_expected_square_of_a_path_is_that_of_the_matrix():
     assert float(lengths.square().mean()) == pytest.approx(float(matrix.square().sum()) / 4, rel=0.03)
 
 
+def test_the_first_batch_is_held_to_its_own_mean_length_not_to_none(make_run, recipe):
+    given = {**changes(recipe), "steps": 1, "techniques": (Choice("path_length", {"decay": 1e-6}),)}
+    state = torch.load(
+        train(make_run("run", **given), quiet, {}, resume=False).with_name("state.pt"), weights_only=True
+    )
+    assert float(state["techniques"]["path_length"]["mean"]) > 1e-3
+
+
 @pytest.mark.parametrize("technique", [StyleMixing(), PathLength()])
 def test_a_generator_without_styles_is_refused(technique):
     with pytest.raises(UsageError, match="generator with styles"):
