@@ -218,7 +218,7 @@ def page(rows: Sequence[Mapping[str, Any]], minutes: float) -> str:
         "",
         *textwrap.wrap(PROSE.format(minutes=minutes), 118),
         "",
-        "| fault | in | alerts that name it | ill | at step | diversity | way | controls ill | diversity | way |",
+        "| fault | in | named by | ill | at step | diversity | way | controls ill | their diversity | their way |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for case in CASES:
@@ -246,6 +246,8 @@ def _middle(rows: Sequence[Mapping[str, Any]], key: str) -> str:
     if not values:
         return ""
     digits = 0 if key == "at" else 2
+    if len(values) == 1:
+        return f"{values[0]:,.{digits}f}"
     return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 

@@ -10,8 +10,6 @@ A picture whose run is not there is left out.
 
 from __future__ import annotations
 
-import json
-
 import torch
 from drawing import FAKE, HOME, draw
 from matplotlib import pyplot as plt
@@ -34,17 +32,13 @@ def progressive_growth() -> Figure | None:
     previews = sorted((folder / "samples").glob("step-*.png")) if folder.exists() else []
     if not previews:
         return None
-    growing = json.loads((folder / "config.json").read_text(encoding="utf-8"))["recipe"]["techniques"]
-    stage = next(each for each in growing if each["name"] == "progressive_growing")["config"]["stage"]
     chosen = [previews[round(place * (len(previews) - 1) / (ROWS - 1))] for place in range(ROWS)]
     figure, panels = plt.subplots(ROWS, 1, figsize=(6.2, 5.2))
     for panel, path in zip(panels, chosen, strict=True):
         step = int(path.stem.removeprefix("step-"))
         grid = Image.open(path).crop((0, 0, BORDER + COLUMNS * (SIDE + BORDER), SIDE + 2 * BORDER))
         _show(panel, grid)
-        panel.set_ylabel(
-            f"step {step:,}\nstage {min(step // stage, 2)}", rotation=0, ha="right", va="center", fontsize=8
-        )
+        panel.set_ylabel(f"step\n{step:,}", rotation=0, ha="right", va="center", fontsize=8)
     return figure
 
 
