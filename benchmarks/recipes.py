@@ -239,6 +239,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         "Mean and standard deviation over the seeds. KL is `mode_kl`, in nats; confidence",
         "is the mean confidence of the digits classifier; the asked label is the share of samples whose class, by that",
         "classifier, is the one that was asked for. Metrics and their numbers of samples are gandiag's defaults.",
+        "Other runs went on beside these on the same machine, so that steps and seconds are worse than on a quiet one.",
         "Errors of `cyclegan` are mean absolute ones, black to white being 1; its label is kept where the classifier",
         "still reads it. `srgan` makes 28 x 28 pixels of 7 x 7. Both are scored on 500 held-out images.",
         "",

@@ -1,8 +1,10 @@
 """Draw what reference models make: `python tools/draw_recipes.py [NAME ...]`, of runs in runs/pictures.
 
-    gandiag train progressive --out runs/pictures/progressive
-    gandiag train stylegan --out runs/pictures/stylegan
-    gandiag train cyclegan --set task.domain=coloured --out runs/pictures/cyclegan
+    gandiag train progressive --out runs/pictures/progressive --steps 1800 --set preview_every=100
+        --set generator.config.width=16 --set discriminator.config.width=16
+        --set techniques.progressive_growing.stage=400 --set techniques.progressive_growing.fade=200
+    gandiag train stylegan --steps 5500 --out runs/pictures/stylegan
+    gandiag train cyclegan --steps 1016 --out runs/pictures/cyclegan
     python benchmarks/faults.py --seeds 1
 
 A picture whose run is not there is left out.

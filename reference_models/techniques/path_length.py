@@ -45,7 +45,7 @@ class PathLength(Technique):
             styles = generator.styles(noise)
             lengths = path_lengths(generator.synthesise, styles, turn.moment.draw("path length"))
             now, before = lengths.detach().mean(), self._mean.to(lengths)
-            # The authors' code begins at 0, which holds all samples together for the first thousands of steps.
+            # The authors' code begins at 0, which pulls all lengths down until the mean has risen.
             mean = torch.where(before.isnan(), now, torch.lerp(before, now, self.decay))
             self._mean = mean
             return loss + self.weight * self.interval * (lengths - mean).square().mean()
