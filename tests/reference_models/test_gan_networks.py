@@ -164,6 +164,7 @@ def test_an_mlp_without_hidden_layers_is_a_linear_map():
         (mlp_generator.build, {"latent_dim": 8, "shape": "abc"}, "expected a list"),
         (mlp_generator.build, {"latent_dim": 8, "shape": [1 << 20, 1 << 20, 1 << 20]}, "too large"),
         (mlp_discriminator.build, {"shape": [2], "hidden": [16, -1]}, "hidden is -1"),
+        (mlp_generator.build, {"latent_dim": 8, "shape": [2], "hidden": [1] * 100_000}, "hidden has 100,000 entries"),
     ],
 )
 def test_bad_arguments_are_told(build, arguments, told):

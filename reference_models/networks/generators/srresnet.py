@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from reprlib import repr as brief
 from typing import cast
 
 from torch import Tensor, nn
@@ -86,9 +87,9 @@ def build(
         InputError: an argument is not of its kind or range.
     """
     if scale not in (2, 4, 8) or isinstance(scale, bool):
-        raise InputError(f"{NAME}: scale is {scale!r}, expected 2, 4 or 8")
+        raise InputError(f"{NAME}: scale is {brief(scale)}, expected 2, 4 or 8")
     if not isinstance(interpolated, bool):
-        raise InputError(f"{NAME}: interpolated is {interpolated!r}, expected true or false")
+        raise InputError(f"{NAME}: interpolated is {brief(interpolated)}, expected true or false")
     channels = wholes(NAME, "input_shape", input_shape, lengths=(3,))[0]
     choice(NAME, "norm", norm, MAPS)
     return Generator(channels, scale, whole(NAME, "width", width), whole(NAME, "blocks", blocks), norm, interpolated)
