@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import stat
@@ -174,6 +175,7 @@ CASES = {
     "device.tar": (lambda path: tar_with(path, device), "no regular file"),
     "text.tar": (lambda path: path.write_text("hello"), "damaged"),
     "bomb.tar.gz": (bomb_tar, "over 200 times"),
+    "weights.pt.gz": (lambda path: path.write_bytes(gzip.compress(b"PK" * 2000)), "begins with no tar archive"),
     "noise.tar.gz": (lambda path: path.write_bytes(b"\x1f\x8b" + bytes(range(200))), "damaged"),
     "bomb.npz": (bomb_npz, "as no images do"),
     "huge.npy": (lambda path: path.write_bytes(header((2**40, 3, 64, 64)) + bytes(100)), "copy it again"),

@@ -89,6 +89,8 @@ LOOKS: list[tuple[Callable[[bytes, Path], bool], Callable[[Path, int], Inspectio
     (_begins(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"), _image),
     (lambda head, _: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _image),
     (_begins(b"\x1f\x8b"), _named("compressed archive (gzip)")),
+    (_begins(b"BZh"), _named("compressed archive (bzip2)")),
+    (_begins(b"\xfd7zXZ\x00"), _named("compressed archive (xz)")),
     (lambda head, _: head[257:262] == b"ustar", _named("tar archive")),
     (_begins_as_safetensors, look_at_safetensors),
     (lambda head, _: head.lstrip()[:1] in (b"{", b"["), look_at_json),

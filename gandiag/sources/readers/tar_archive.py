@@ -60,8 +60,16 @@ def tar_part(path: Path, title: str) -> Part:
     spool = Spool(title)
     with path.open("rb") as file, _unpacking(packed := _Packed(file, title), head) as stream:
         bounded = cast(BinaryIO, Bounded(cast(BinaryIO, stream), handle.size, title, packed.arrived))
-        with tarfile.open(fileobj=bounded, mode="r|") as archive:
+        with _opened(bounded, title) as archive:
             return _part(title, spool.handle, list(_spooled(archive, title, spool)))
+
+
+def _opened(stream: BinaryIO, title: str) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=stream, mode="r|")
+    except tarfile.ReadError as error:
+        message = f"{shown(title)} is compressed and begins with no tar archive; unpack it, and name what was in it"
+        raise InputError(message) from error
 
 
 @dataclass(frozen=True)
