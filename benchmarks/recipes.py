@@ -30,7 +30,7 @@ DATA: dict[str, tuple[str, ...]] = {
     "dcgan": ("stacked-mnist",),
     "cgan": ("mnist", "stacked-mnist", *POINTS),
     "acgan": ("mnist", *POINTS),
-    **dict.fromkeys(("lsgan", "hinge", "sngan", "wgan", "wgan_gp"), ("stacked-mnist", *POINTS)),
+    **dict.fromkeys(("lsgan", "hinge", "sngan", "wgan", "wgan_gp", "dragan"), ("stacked-mnist", *POINTS)),
     **dict.fromkeys(("r3gan", "pacgan", "vaegan"), ("stacked-mnist", *POINTS)),
     **dict.fromkeys(("progressive", "stylegan"), ("stacked-mnist",)),
     **dict.fromkeys(("srgan", "cyclegan"), ("mnist",)),

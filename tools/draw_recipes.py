@@ -86,7 +86,7 @@ def cyclegan() -> Image.Image | None:
 
 def faults() -> Figure | None:
     """What the generator makes at the end of a run with each fault, and without."""
-    pictures = sorted(FAULTS.glob("*-0/last.png")) if FAULTS.exists() else []
+    pictures = sorted(FAULTS.glob("*-10/last.png")) if FAULTS.exists() else []
     if not pictures:
         return None
     columns = 6
