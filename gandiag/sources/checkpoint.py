@@ -193,9 +193,10 @@ def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) ->
     if taken is not None and document.get("latent") is not None:
         raise InputError("latent and input are both there: a generator takes noise or images, not both")
     latent = _field(document, "latent", dict, optional=taken is not None)  # one of them is there
-    image = _field(document, "image", dict)
+    made = _field(document, "image", dict)
+    image = ImageSpec(made.get("shape", ()), made.get("range"))
     conditioning = _field(document, "conditioning", dict, optional=True)
-    if image.get("range") is None and image.get("shape") is not None and len(image["shape"]) == 3:
+    if made.get("range") is None and len(image.shape) == 3:
         raise InputError("image.range is missing: give the values of black and white, such as [-1, 1]")
     return Checkpoint(
         builder=_field(document, "builder", str),
@@ -204,7 +205,7 @@ def _parse(document: Mapping[str, Any], path: str | None, digest: str | None) ->
         latent=None
         if latent is None
         else Latent(latent.get("dim", 0), _field(latent, "distribution", str), latent.get("shape") or ()),
-        image=ImageSpec(image.get("shape", ()), image.get("range")),
+        image=image,
         generator_ema=_tensors(document, "generator_ema") if document.get("generator_ema") is not None else None,
         discriminator=_tensors(document, "discriminator") if document.get("discriminator") is not None else None,
         discriminator_builder=_field(document, "discriminator_builder", str, optional=True),

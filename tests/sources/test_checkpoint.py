@@ -174,6 +174,8 @@ def edited(path, **changes):
         ("image", {"shape": [1, 2, -2], "range": [-1, 1]}),
         ("image", {"shape": torch.tensor([1, 2, 2]), "range": [-1, 1]}),
         ("image", {"shape": "122", "range": [-1, 1]}),
+        ("image", {"shape": 3}),
+        ("image", {"shape": 2.5, "range": None}),
         ("image", {"shape": [1, 2, 2]}),
         ("image", {"shape": [1, 2, 2], "range": [1, -1]}),
         ("image", {"shape": [1, 2, 2], "range": [float("nan"), 1]}),
