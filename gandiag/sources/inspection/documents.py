@@ -23,9 +23,12 @@ def look_at_json(path: Path, size: int) -> Inspection:
             raise PickleError("it is no JSON") from error
     schema = str(first.get("schema", "")) if isinstance(first, dict) else ""
     if schema.startswith("gandiag.result/"):
+        scores = first.get("scores")
+        if not isinstance(scores, dict):
+            raise PickleError("a Result without scores")
         values = {
             "source": value_at(first, "source", "name"),
-            "scores": {k: value_at(v, "value") for k, v in first["scores"].items()},
+            "scores": {k: value_at(v, "value") for k, v in scores.items()},
         }
         return Inspection(
             str(path), "Result of gandiag", size, values=shortened(values), command=f"gandiag compare {quoted(path)}"
