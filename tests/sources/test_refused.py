@@ -208,6 +208,7 @@ CASES = {
     ),
     "cut.parquet": (lambda path: path.write_bytes(b"PAR1" + bytes(40)), "damaged Parquet"),
     "numbers.parquet": (lambda path: parquet_with(path, {"x": [1, 2]}), "expected encoded images"),
+    "lines.parquet": (lambda path: parquet_with(path, {"x": [{"a\nb": 1}]}), r"a\nb: int64>', expected encoded images"),
     "paths.parquet": (
         lambda path: parquet_with(
             path, {"image": [{"bytes": None, "path": "/etc/passwd"}, {"bytes": b"", "path": ""}]}
