@@ -4,10 +4,10 @@
     python benchmarks/faults.py --only wrong_sign,momentum
     python benchmarks/faults.py --docs                       # the table so far into docs/fault-results.md
 
-A run with a fault ends at the first alert that names its illness, but one that is not to settle goes on. Then its
-generator is looked at, without the monitor: how much its samples differ, and how far they still move. A control is the
-same recipe, data and seed, and goes on to the time's end or the recipe's. Stop it when you like: a run that is done is
-a row on the disk.
+A run with a fault ends at the first warning or worse that names its illness, but one that is not to settle goes on.
+Then its generator is looked at, without the monitor: how much its samples differ, and how far they still move. A
+control is the same recipe, data and seed, and goes on to the time's end or the recipe's. Stop it when you like: a run
+that is done is a row on the disk.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ UNSETTLED = 0.25  # of the mean distance of real samples, which samples still mo
 
 PROSE = f"""\
 Made by `python benchmarks/faults.py --docs`: runs of up to {{minutes:g}} minutes on one core, over seeds. A run
-with a fault ends at the first alert that names its illness; where the illness is that nothing settles, it goes
-on. Its control is the same run without the fault, to the recipe's end or the same time. By the generator at the
+with a fault ends at the first alert, a warning or worse, that names its illness; where the illness is that nothing
+settles, it goes on. Its control is the same run without the fault, to the recipe's end or the same time. By the generator at the
 end: diversity is the mean distance between samples over that between real ones; way is what samples of the same
 noise move in {APART} steps, in the same unit. What is not to settle is ill if it is named and its way is
 {UNSETTLED:g} or more. The faults, their runs and the kinds of alert that name them were chosen on runs of other seeds
@@ -169,7 +169,7 @@ def run(job: Job, folder: Path, minutes: float) -> dict[str, Any]:
             del looks[:-LOOKS]
         if progress.step % 20 == 0:
             log.update()
-            named = not goes_on and any(alert.kind in wanted for alert in log.alerts)
+            named = not goes_on and any(alert.kind in wanted and alert.severity != "info" for alert in log.alerts)
             if named or time.monotonic() - began > 60 * minutes:
                 raise _Seen
 
@@ -182,7 +182,7 @@ def run(job: Job, folder: Path, minutes: float) -> dict[str, Any]:
     else:
         save_grid(folder / "last.png", fake[:64])
     alerts = read_run_log(folder).alerts
-    named = [alert for alert in alerts if alert.kind in wanted]
+    named = [alert for alert in alerts if alert.kind in wanted and alert.severity != "info"]
     return {
         "fault": fault,
         "recipe": job.recipe,
@@ -230,10 +230,10 @@ def page(rows: Sequence[Mapping[str, Any]], minutes: float) -> str:
         well = [
             row for row in rows if not row["fault"] and (row["recipe"], row["dataset"]) == (case.recipe, case.dataset)
         ]
-        named = [row for row in ill if row["at"] is not None]
+        named = [row for row in ill if alarms(row) & {*case.kinds}]
         right = [row for row in named if not case.unsettled or (row["moved"] or 0) >= UNSETTLED]
-        wrong = [row for row in well if any(each.split()[0] in case.kinds for each in row["kinds"])]
-        told = {kind: sum(any(each.split()[0] == kind for each in row["kinds"]) for row in ill) for kind in case.kinds}
+        wrong = [row for row in well if alarms(row) & {*case.kinds}]
+        told = {kind: sum(kind in alarms(row) for row in ill) for kind in case.kinds}
         kinds = ", ".join(f"[{kind}](alerts/{kind}.md) {count}" for kind, count in told.items())
         lines.append(
             f"| `{case.fault}` | `{case.recipe}` on {case.dataset} | {kinds} | {len(right)} of {len(ill)} "
@@ -246,6 +246,11 @@ def page(rows: Sequence[Mapping[str, Any]], minutes: float) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def alarms(row: Mapping[str, Any]) -> set[str]:
+    """The kinds of alert that were a warning or worse; an `info` by itself is no illness."""
+    return {kind for kind, severity in (each.split() for each in row["kinds"]) if severity != "info"}
 
 
 def _middle(rows: Sequence[Mapping[str, Any]], key: str) -> str:
