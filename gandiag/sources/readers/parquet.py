@@ -47,8 +47,8 @@ def _part(file: File, path: Path, title: str) -> ParquetPart:
             columns = [name for name, kind in zip(schema.names, schema.types, strict=True) if _holds_images(kind)]
             column = choose(file, columns or schema.names, preferred=IMAGES, others=() if columns else LABELS)
             if column not in columns:
-                kind = schema.field(column).type
-                raise InputError(f"the column {shown(column)} of {shown(title)} is of {shown(kind)}, expected encoded images")
+                kind = shown(schema.field(column).type)
+                raise InputError(f"the column {shown(column)} of {shown(title)} is of {kind}, expected encoded images")
             label = next((each for each in LABELS if each in schema.names and _is_whole(schema.field(each).type)), None)
             _check_sizes(table.metadata, path.stat().st_size, title)
             spool, classes = Spool(title), list[int]()
