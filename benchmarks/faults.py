@@ -45,8 +45,8 @@ PROSE = f"""\
 Made by `python benchmarks/faults.py --docs`: runs of up to {{minutes:g}} minutes on one core, over seeds. A run
 with a fault ends at the first alert, a warning or worse, that names its illness; where the illness is that nothing
 settles, it goes on. Its control is the same run without the fault, to the recipe's end or the same time. By the
-generator at the end: diversity is the mean distance between samples over that between real ones; way is what samples of the same
-noise move in {APART} steps, in the same unit. What is not to settle is ill if it is named and its way is
+generator at the end: diversity is the mean distance between samples over that between real ones; way is what samples
+of the same noise move in {APART} steps, in the same unit. What is not to settle is ill if it is named and its way is
 {UNSETTLED:g} or more. The faults, their runs and the kinds of alert that name them were chosen on runs of other seeds
 than those shown here. Other processes ran beside."""
 
