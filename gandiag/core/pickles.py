@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ STORAGE_TYPES = {
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
 }
+REBUILT = re.compile(r"torch\._utils\._rebuild_\w*tensor")
 
 
 class PickleError(ValueError):
@@ -85,16 +87,33 @@ class TensorShape:
 
 
 @dataclass(frozen=True)
+class Extent:
+    """How much of a storage a tensor takes, counted from the storage's beginning.
+
+    Attributes:
+        storage: its key, which is the name of its part of the archive.
+        dtype: the type of its numbers.
+        numbers: how many of them.
+    """
+
+    storage: str
+    dtype: str
+    numbers: int
+
+
+@dataclass(frozen=True)
 class Pickled:
     """A pickle's value, the names that it would import, and those of them that it would call.
 
-    `framed` says that it stood in a file of torch.save, and not alone.
+    `framed` says that it stood in a file of torch.save, and not alone. `extents` has one entry for each tensor that is
+    made, None for one that is not described as PyTorch does.
     """
 
     value: Any
     names: tuple[str, ...]
     called: frozenset[str]
     framed: bool = False
+    extents: tuple[Extent | None, ...] = ()
 
 
 def read_pickle(file: IO[bytes]) -> Pickled:
@@ -114,7 +133,8 @@ def read_pickle(file: IO[bytes]) -> Pickled:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError) as error:
         raise PickleError(f"it is damaged ({type(error).__name__})") from error
-    return Pickled(value, tuple(dict.fromkeys(machine.names)), frozenset(machine.called))
+    names = tuple(dict.fromkeys(machine.names))
+    return Pickled(value, names, frozenset(machine.called), extents=tuple(machine.extents))
 
 
 def saved_pickles(path: Path) -> Iterator[Pickled]:
@@ -150,6 +170,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.names: list[str] = []
         self.called: set[str] = set()
+        self.extents: list[Extent | None] = []
         self._memo: dict[int, Any] = {}
         self._marks: list[int] = []  # places of the marks on the stack
         self._left = MOST
@@ -213,7 +234,10 @@ class _Machine:
             self.called.add(maker.name)
         elif called:
             self.called.add("the result of another call")
-        self.stack.append(_plain(Made(maker, arguments, called)))
+        made = Made(maker, arguments, called)
+        if called and REBUILT.match(made.name):
+            self.extents.append(_extent(made))
+        self.stack.append(_plain(made))
 
     def _reduce(self, _: object) -> None:
         arguments, maker = self.stack.pop(), self.stack.pop()
@@ -352,6 +376,27 @@ def _plain(made: Made) -> Any:
         case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state" if arguments:
             return arguments[0] if isinstance(arguments[0], TensorShape) else made
     return made
+
+
+def _extent(made: Made) -> Extent | None:
+    """What a tensor takes of its storage: `(storage, offset, sizes, strides, ...)`."""
+    if made.name != "torch._utils._rebuild_tensor_v2" or not isinstance(made.arguments, tuple):
+        return None
+    match made.arguments:
+        case (
+            Made(arguments=("storage", Global(name=kind), str(key), *_)),
+            int(offset),
+            tuple(sizes),
+            tuple(steps),
+            *_,
+        ):
+            whole = all(type(each) is int and each >= 0 for each in (offset, *sizes, *steps))
+            if not whole or len(sizes) != len(steps):
+                return None
+            last = offset + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
+            dtype = kind.rpartition(".")[2]
+            return Extent(key, STORAGE_TYPES.get(dtype, dtype), 0 if 0 in sizes else last + 1)
+    return None
 
 
 def _tensor(storage: Any, shape: Any) -> TensorShape | None:

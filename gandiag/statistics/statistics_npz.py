@@ -7,6 +7,7 @@ keys, the width and the file's name; the rest is said in a warning.
 from __future__ import annotations
 
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ DAMAGE = (
     RuntimeError,
     SyntaxError,
     TypeError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

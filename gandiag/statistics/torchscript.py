@@ -12,13 +12,14 @@ import pickletools
 import re
 import warnings
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gandiag.core.errors import InputError, shown
-from gandiag.core.pickles import PickleError, read_pickle
+from gandiag.core.pickles import STORAGE_TYPES, Extent, PickleError, read_pickle
 from gandiag.statistics.torch_archive import RefusedError, parts
 
 # Any use of the words is refused, since a name of TorchScript can be bound to another name first.
@@ -32,6 +33,10 @@ PLAIN_GETATTR = re.compile(
 BRACKETS = re.compile(rb"[\[\](){}]")
 DEEPEST = 200
 LARGEST_CODE = 2**24
+BYTES = {name: getattr(torch, name).itemsize for name in STORAGE_TYPES.values()} | {
+    "ComplexFloatStorage": 8,
+    "ComplexDoubleStorage": 16,
+}
 PICKLED = re.compile(rb"torch[.\n]classes|\nclasses")
 
 
@@ -69,25 +74,44 @@ def load_torchscript(path: Path, extra_file: str = "") -> tuple[Any, str]:
 
 def _plain(path: Path, extra_file: str) -> tuple[io.BytesIO, str]:
     copy, extra = io.BytesIO(), ""
+    sizes: dict[str, int] = {}
+    claims: list[tuple[str, Extent | None]] = []
     with zipfile.ZipFile(copy, "w") as plain:
         for root, name, content in parts(path):
             if extra_file and name == f"extra/{extra_file}":
                 extra = content.decode("utf-8", "replace")
-            if name.startswith("extra/") or name.endswith(".debug_pkl"):
+            if name.startswith(("extra/", "traced_inputs")) or name.endswith(".debug_pkl"):
                 continue
             if name.startswith("code/"):
                 _check_code(content)
             elif name.endswith(".pkl"):
-                _check_pickle(content)
+                claims += [(name.removesuffix(".pkl"), extent) for extent in _check_pickle(content)]
+            sizes[name] = len(content)
             plain.writestr(f"{root}/{name}", content)
+    _check_extents(claims, sizes)
     copy.seek(0)
     return copy, extra
 
 
-def _check_pickle(content: bytes) -> None:
-    """Raise where a pickle is not sound, since PyTorch's own reader trusts it, or names types beyond all depth."""
+def _check_extents(claims: Sequence[tuple[str, Extent | None]], sizes: Mapping[str, int]) -> None:
+    """Raise where a tensor is larger than its data: PyTorch's own reader would read what lies behind."""
+    for folder, extent in claims:
+        if extent is None:
+            raise RefusedError("a tensor that is not described as PyTorch does")
+        width = BYTES.get(extent.dtype)
+        if width is None:
+            raise RefusedError(f"a tensor of {shown(extent.dtype)}")
+        if width * extent.numbers > sizes.get(f"{folder}/{extent.storage}", 0):
+            raise RefusedError("a tensor that is larger than its data")
+
+
+def _check_pickle(content: bytes) -> tuple[Extent | None, ...]:
+    """What its tensors take of their data.
+
+    Raises where it is not sound, since PyTorch's own reader trusts it, or names types beyond all depth.
+    """
     try:
-        read_pickle(io.BytesIO(content))
+        extents = read_pickle(io.BytesIO(content)).extents
         texts = [argument for _, argument, _ in pickletools.genops(content) if isinstance(argument, str)]
     except (PickleError, ValueError) as error:
         raise RefusedError(f"a damaged pickle ({error})") from error
@@ -95,6 +119,7 @@ def _check_pickle(content: bytes) -> None:
         raise RefusedError("objects of other than TorchScript's own classes")
     if any(_depth(text.encode("utf-8", "replace")) > DEEPEST for text in texts):
         raise RefusedError("types that hold each other too deeply")
+    return extents
 
 
 def _depth(text: bytes) -> int:

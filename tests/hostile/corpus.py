@@ -428,6 +428,7 @@ def code(good: Path, canary: Path) -> Iterator[Case]:
         yield Case(
             f"code-{part}.ts", lambda path, p=part, c=content: _into_archive(path, good / "a.ts", {p: c}, add=True)
         )
+    yield Case("short-data.ts", lambda path: _into_archive(path, good / "a.ts", {"/data/0": b"", "/data/1": b""}))
     sample = pickle.dumps(bomb("system"), 2)
     torch_file = io.BytesIO()
     torch.save(bomb("system"), torch_file)

@@ -359,3 +359,34 @@ def test_damaged_files_are_inspected_or_refused(kind, tmp_path):
         json.loads(inspect_file(path).to_json())
     except InputError as error:
         assert "\n" not in str(error)  # noqa: PT017 - some can be told all the same
+
+
+def changed_script(path, change):
+    """A TorchScript file, `change(part, content)` of each of whose parts is written."""
+    scripted(nn.Linear(4, 64), whole := path.with_suffix(".whole"))
+    with zipfile.ZipFile(whole) as before, zipfile.ZipFile(path, "w") as after:
+        for name in before.namelist():
+            after.writestr(name, change(name.partition("/")[2], before.read(name)))
+    return path
+
+
+def test_a_torchscript_tensor_is_no_larger_than_its_data(tmp_path):
+    # PyTorch's own reader believes the pickle, and the first use of the tensor reads what lies behind its data.
+    load_torchscript(changed_script(tmp_path / "good.ts", lambda name, content: content))
+    sizes = []
+
+    def cut(name, content):
+        if not name.startswith("data/"):
+            return content
+        sizes.append(len(content))
+        return content[: len(content) - 4]
+
+    with pytest.raises(InputError, match="larger than its data"):
+        load_torchscript(changed_script(tmp_path / "cut.ts", cut))
+    assert sorted(sizes) == [64 * 4, 64 * 4 * 4]
+
+    def stretched(name, content):
+        return content.replace(b"(K@K\x04t", b"(K@K\x05t") if name == "data.pkl" else content
+
+    with pytest.raises(InputError, match="larger than its data"):
+        load_torchscript(changed_script(tmp_path / "stretched.ts", stretched))
