@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gandiag import Alert
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # not this folder, where other benchmarks have the names of packages
 PAGE = ROOT / "docs" / "fault-results.md"
@@ -158,6 +160,9 @@ def run(job: Job, folder: Path, minutes: float) -> dict[str, Any]:
     began, log = time.monotonic(), GrowingLog(folder / "run.jsonl")
     looks: list[Tensor] = []
 
+    def names(alert: Alert) -> bool:
+        return alert.kind in wanted and alert.severity != "info"
+
     def samples() -> Tensor:
         with torch.no_grad(), seeds.fixed(chosen.device, job.seed, "look"):
             made: Tensor = copy.deepcopy(course.state.generator)(noise)
@@ -169,7 +174,7 @@ def run(job: Job, folder: Path, minutes: float) -> dict[str, Any]:
             del looks[:-LOOKS]
         if progress.step % 20 == 0:
             log.update()
-            named = not goes_on and any(alert.kind in wanted and alert.severity != "info" for alert in log.alerts)
+            named = not goes_on and any(names(alert) for alert in log.alerts)
             if named or time.monotonic() - began > 60 * minutes:
                 raise _Seen
 
@@ -182,7 +187,7 @@ def run(job: Job, folder: Path, minutes: float) -> dict[str, Any]:
     else:
         save_grid(folder / "last.png", fake[:64])
     alerts = read_run_log(folder).alerts
-    named = [alert for alert in alerts if alert.kind in wanted and alert.severity != "info"]
+    named = [alert for alert in alerts if names(alert)]
     return {
         "fault": fault,
         "recipe": job.recipe,

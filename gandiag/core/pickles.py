@@ -37,6 +37,7 @@ STORAGE_TYPES = {
     "BoolStorage": "bool",
 }
 REBUILT = re.compile(r"torch\._utils\._rebuild_\w*tensor")
+STRIDED = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_qtensor")
 
 
 class PickleError(ValueError):
@@ -380,7 +381,7 @@ def _plain(made: Made) -> Any:
 
 def _extent(made: Made) -> Extent | None:
     """What a tensor takes of its storage: `(storage, offset, sizes, strides, ...)`."""
-    if made.name != "torch._utils._rebuild_tensor_v2" or not isinstance(made.arguments, tuple):
+    if made.name not in STRIDED or not isinstance(made.arguments, tuple):
         return None
     match made.arguments:
         case (

@@ -36,6 +36,9 @@ LARGEST_CODE = 2**24
 BYTES = {name: getattr(torch, name).itemsize for name in STORAGE_TYPES.values()} | {
     "ComplexFloatStorage": 8,
     "ComplexDoubleStorage": 16,
+    "QInt8Storage": 1,
+    "QUInt8Storage": 1,
+    "QInt32Storage": 4,
 }
 PICKLED = re.compile(rb"torch[.\n]classes|\nclasses")
 

@@ -95,9 +95,9 @@ def load_state(path: Path, state: State) -> None:
 
 
 def _optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
-    # A small network's step is mostly calls of one operation after another: fused, Adam takes one for all weights.
     if settings.kind == "sgd":
         return torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
     if settings.kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=settings.learning_rate, momentum=settings.momentum, foreach=True)
+        return torch.optim.RMSprop(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    # A small network's step is mostly calls of one operation after another: fused, Adam takes one for all weights.
     return torch.optim.Adam(parameters, lr=settings.learning_rate, betas=settings.betas, fused=True)
