@@ -13,6 +13,7 @@ from gandiag.core.errors import GandiagError, InputError, UnknownNameError, show
 from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.result import Result
 from gandiag.core.score import Better
+from gandiag.core.strict_json import parse_json
 
 SCHEMA = "gandiag.comparison/1"
 
@@ -241,7 +242,7 @@ class Comparison:
             InputError: the text is no such document.
         """
         try:
-            document = json.loads(text, parse_constant=_refuse_constant)
+            document = parse_json(text)
             schema = document.pop("schema", None) if isinstance(document, dict) else None
             if schema != SCHEMA:
                 raise ValueError(f"its schema is {shown(schema)}, not {SCHEMA!r}")
@@ -307,7 +308,3 @@ def _sweep(values: dict[str, Any]) -> Sweep:
 
 def _interval(values: Sequence[float] | None) -> tuple[float, float] | None:
     return None if values is None else (float(values[0]), float(values[1]))
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

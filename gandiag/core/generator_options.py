@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from gandiag.core.errors import UsageError, shown
 from gandiag.core.files import MOST_TEXT, read_bounded
+from gandiag.core.strict_json import parse_json
 from gandiag.core.toml import MOST_BYTES, parse_toml
 
 NOISES = ("normal", "uniform", "sphere")
@@ -91,17 +91,17 @@ def read_config(text: str) -> dict[str, Any]:
     """
     try:
         if text.lstrip().startswith("{"):
-            found = json.loads(text)
+            found = parse_json(text)
         else:
             toml = text.lower().endswith(".toml")
             content = read_bounded(text, MOST_BYTES if toml else MOST_TEXT).decode("utf-8")
-            found = parse_toml(content) if toml else json.loads(content)
+            found = parse_toml(content) if toml else parse_json(content)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(
             f"--generator-config is {shown(text)}, expected JSON such as {{}} or a file: {reason}"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"--generator-config {shown(text)} cannot be read: {error}") from error
     if not isinstance(found, dict):
         raise UsageError(f"--generator-config {shown(text)} is {type(found).__name__}, expected names and values")

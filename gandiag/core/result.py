@@ -13,6 +13,7 @@ from typing import Any
 from gandiag.core.errors import InputError, InternalError, UnknownNameError, shown
 from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.score import Score
+from gandiag.core.strict_json import parse_json
 
 SCHEMA = "gandiag.result/1"
 MOST_SCORES = 1_000  # of a Result: all metrics together have a hundred
@@ -72,7 +73,7 @@ class Result:
             InputError: the text is no such document.
         """
         try:
-            document = json.loads(text, parse_constant=_refuse_constant)
+            document = parse_json(text)
             schema = document.pop("schema", None) if isinstance(document, dict) else None
             if schema != SCHEMA:
                 raise ValueError(f"its schema is {shown(schema)}, not {SCHEMA!r}")
@@ -131,7 +132,3 @@ def _checked(result: Result) -> Result:
     if not isinstance(result.created, str) or not all(isinstance(text, str) for text in result.warnings):
         raise ValueError("its time or a warning is no text")
     return result
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, NoReturn
 from gandiag.core.alert import Alert, at_least
 from gandiag.core.errors import InputError, shown
 from gandiag.core.signals import Record
+from gandiag.core.strict_json import parse_json
 
 SCHEMA = "gandiag.run/1"
 FILE_NAME = "run.jsonl"
@@ -289,15 +290,9 @@ def _opened(path: Path) -> BinaryIO:
 
 def _json(line: bytes) -> object:
     """What strict JSON of one line says; ValueError says briefly why it is none."""
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no JSON")
-
     try:
-        return json.loads(line.decode("utf-8"), parse_constant=refuse)
+        return parse_json(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no JSON at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None

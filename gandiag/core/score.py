@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from gandiag.core.errors import InternalError
+from gandiag.core.errors import InternalError, shown
 
 Status = Literal["ok", "undefined", "unreliable"]
 Better = Literal["lower", "higher"]
 
+LARGEST = 1e150  # the squares of such numbers, and so their differences and errors, are finite
 NORMAL_95 = 1.959963984540054  # two-sided 95% quantile of the standard normal
 
 
@@ -20,7 +21,7 @@ class Score:
     """A number with its error bar, as it stands in a Result.
 
     Attributes:
-        value: the number, or None where it is undefined.
+        value: the number, within +-1e150, or None where it is undefined.
         status: `ok`; `unreliable`, a number whose reason to doubt it is in `reason`; `undefined`, no number.
         stderr: standard error, or None with the reason in `error_method`.
         ci95: 95% confidence interval.
@@ -49,8 +50,8 @@ class Score:
 
     def __post_init__(self) -> None:
         numbers = [self.value, self.stderr, *(self.ci95 or ())]
-        if not all(number is None or math.isfinite(number) for number in numbers):
-            raise InternalError(f"a score must be finite or undefined, not {numbers}")
+        if not all(number is None or abs(number) <= LARGEST for number in numbers):
+            raise InternalError(f"a score must be finite, within +-{LARGEST:g}, or undefined, not {shown(numbers)}")
         if self.status not in get_args(Status) or self.better not in (None, *get_args(Better)):
             raise InternalError(f"a score cannot be {self.status!r} with {self.better!r} better")
         if (self.value is None) != (self.status == "undefined"):

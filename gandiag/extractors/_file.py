@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from gandiag.core.errors import GandiagError, InputError, UsageError, shown
 from gandiag.core.files import file_sha256
 from gandiag.core.protocols import Extracted, ExtractorInfo, ExtractorOptions, Precision
+from gandiag.core.strict_json import parse_json
 from gandiag.extractors._precision import arithmetic
 from gandiag.extractors._preprocessing import Preprocessing, colour_images, find_preprocessing
 from gandiag.statistics.exported import Exported, load_exported
@@ -142,7 +142,7 @@ def _torchscript(path: Path) -> Exported:
 
 def _metadata(text: str, path: Path) -> Metadata:
     try:
-        said = json.loads(text or "{}")
+        said = parse_json(text or "{}")
         low, high = said.get("range", (0.0, 1.0))
         size, channels = said.get("size"), said.get("channels")
         if not (size is None or (type(size) is int and 0 < size <= 4096)) or channels not in (None, 3):
@@ -150,7 +150,7 @@ def _metadata(text: str, path: Path) -> Metadata:
         if not float(low) < float(high):
             raise ValueError("range must be [low, high]")
         return Metadata(float(low), float(high), size, channels)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
         raise InputError(f"the {METADATA} in the extractor {shown(path)} cannot be used: {error}") from error
 
 

@@ -19,6 +19,7 @@ from gandiag.core.errors import InputError, MissingDataError, shown, suggestion
 from gandiag.core.files import atomic_write, read_bounded
 from gandiag.core.fingerprint import fingerprint
 from gandiag.core.result import Result
+from gandiag.core.strict_json import parse_json
 from gandiag.gates.verdict import Verdict
 
 SCHEMA = "gandiag.record/1"
@@ -181,10 +182,10 @@ def trend_rows(points: Iterable[TrendPoint]) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> Record:
     try:
-        document = json.loads(read_bounded(path))
+        document = parse_json(read_bounded(path))
     except OSError as error:
         raise InputError(f"it cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"it is damaged, not JSON: {error}") from error
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
         raise InputError(f"it is no record, expected the schema {SCHEMA!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gandiag.core.errors import InputError, shown
+from gandiag.core.strict_json import parse_json
 
 NAME = "dataset.json"
 OWN = "gandiag"  # the key, or the array of an `.npz`, in which gandiag says what it wrote
@@ -35,10 +36,10 @@ def read_labels(content: bytes, names: Sequence[str], title: str) -> LabelsFile:
         InputError: it is damaged, or says nothing of some of the images.
     """
     try:
-        said = json.loads(content)
+        said = parse_json(content)
         pairs = said.get("labels") if isinstance(said, dict) else None
         known: dict[str, Any] = dict(pairs) if pairs else {}
-    except (RecursionError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"{shown(title)} is no list of names and classes; repair or remove it") from error
     in_order = isinstance(said, dict) and says_drawn(said.get(OWN), len(names))
     if not known:

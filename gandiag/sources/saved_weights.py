@@ -7,7 +7,6 @@ such as their arguments, become empty stand-ins; a file that would call anything
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import tarfile
 import warnings
@@ -22,6 +21,7 @@ import torch
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import MOST_TEXT, file_sha256, read_bounded
 from gandiag.core.pickles import PickleError, saved_pickles
+from gandiag.core.strict_json import parse_json
 from gandiag.sources.harmless import is_harmless
 from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
@@ -90,9 +90,9 @@ def shard_files(path: Path) -> list[Path]:
         InputError: it is damaged, or names files elsewhere or that are not there.
     """
     try:
-        named = json.loads(read_bounded(path))[SHARDS]
+        named = parse_json(read_bounded(path))[SHARDS]
         names = sorted(set(named.values()))
-    except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
         raise InputError(f"{shown(path)} is a damaged index of safetensors: expected a {SHARDS} of names") from error
     if not names or len(names) > MOST_SHARDS:
         raise InputError(f"{shown(path)} names {len(names)} files, expected 1 to {MOST_SHARDS}")
@@ -116,7 +116,7 @@ def _shards(path: Path) -> tuple[Mapping[str, Any], str]:
     for shard in shard_files(path):
         tensors.update(load_safetensors(shard))
         digest.update(bytes.fromhex(file_sha256(shard)))
-    missing = [name for name in json.loads(read_bounded(path))[SHARDS] if name not in tensors]
+    missing = [name for name in parse_json(read_bounded(path))[SHARDS] if name not in tensors]
     if missing:
         raise InputError(f"{shown(path)} promises {shown(missing[0])}, which none of its files holds")
     return tensors, digest.hexdigest()

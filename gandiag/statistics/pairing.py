@@ -25,6 +25,7 @@ from gandiag.core.errors import InputError, shown
 BLOCKS = 200  # replicates of a side: their variance is known to a tenth
 GRID = 1000  # steps of the stored numbers in one standard deviation: exact for models 100 times as near as the score
 LARGEST = 2**31  # of a stored number
+LARGEST_UNIT = 1e60  # the fourth powers of what is stored are finite
 
 Vector = npt.NDArray[np.float64]
 FIRST = ("fake", "real")  # parts of first order
@@ -102,7 +103,7 @@ def read_pairing(details: Mapping[str, Any]) -> Pairing | None:
         rest = float(stored.get("rest", 0.0))
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"its pairing is malformed: {shown(error)}") from error
-    if not parts or not (math.isfinite(rest) and rest >= 0):
+    if not parts or not 0 <= rest <= LARGEST_UNIT**2:
         raise InputError("its pairing is malformed: it has no replicates, or a rest that is no variance")
     return Pairing(parts, rest)
 
@@ -160,7 +161,7 @@ def _read(stored: Mapping[str, Any]) -> Vector:
     unit, numbers = float(stored["unit"]), stored["values"]
     if not isinstance(numbers, list) or not all(type(number) is int and abs(number) < LARGEST for number in numbers):
         raise ValueError("its values are no list of whole numbers")
-    if not (math.isfinite(unit) and 0 <= unit < 1e300) or len(numbers) > 10 * BLOCKS:
+    if not 0 <= unit <= LARGEST_UNIT or len(numbers) > 10 * BLOCKS:
         raise ValueError("its unit or its length is none")
     return np.array(numbers, dtype=np.float64) * unit
 

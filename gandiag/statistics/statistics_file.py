@@ -11,6 +11,7 @@ from typing import Any
 
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.files import atomic_write, file_sha256
+from gandiag.core.strict_json import parse_json
 from gandiag.statistics.bank_file import Values, moments_from, moments_tensors
 from gandiag.statistics.grouped_moments import GroupedMoments
 from gandiag.statistics.moments import Moments
@@ -143,7 +144,7 @@ def _read_own(file: Path) -> ReferenceStatistics:
     try:
         with file.open("rb") as opened:
             found = read_tensors(opened, file_format=FORMAT)
-        said = json.loads(found.metadata[PROTOCOL])
+        said = parse_json(found.metadata[PROTOCOL])
         moments = moments_from("moments", found.tensors)
         if moments is None or not isinstance(said, dict) or moments.count != said["samples"]:
             raise InputError("incomplete")
@@ -170,8 +171,8 @@ def _read_own(file: Path) -> ReferenceStatistics:
 
 def _said(text: str) -> dict[str, Any]:
     try:
-        said = json.loads(text)
-    except (RecursionError, ValueError):
+        said = parse_json(text)
+    except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gandiag.core.errors import InputError
+from gandiag.core.strict_json import parse_json
 from gandiag.statistics.rows import BLOCK_BYTES, BUDGET, Rows
 
 DTYPES = {
@@ -125,7 +126,7 @@ def read_tensors(file: BinaryIO, *, file_format: str, device: str = "cpu", budge
     length = file.seek(0, 2) - 8 - len(text)
     try:
         entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
-        rows, accelerated = set(json.loads(metadata[ROWS])), set(json.loads(metadata[ACCELERATED]))
+        rows, accelerated = set(parse_json(metadata[ROWS])), set(parse_json(metadata[ACCELERATED]))
         position = 0
         for _, entry in entries:
             size = math.prod(entry["shape"]) * DTYPES[entry["dtype"]].itemsize
@@ -159,8 +160,8 @@ def _header_text(file: BinaryIO) -> bytes:
 
 def _header(text: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(text)
-    except (RecursionError, ValueError) as error:
+        header = parse_json(text)
+    except ValueError as error:
         raise InputError("damaged: its header is not JSON") from error
     return header if isinstance(header, dict) else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import read_bounded
+from gandiag.core.strict_json import parse_json
 from gandiag.study.questions import Key, read_key
 
 ANSWERS_SCHEMA = "gandiag.answers/1"
@@ -56,7 +56,7 @@ def read_answers(paths: Iterable[str | os.PathLike[str]]) -> tuple[Key, tuple[An
 
 def _read(path: Path) -> tuple[Key, Answers]:
     try:
-        document = json.loads(read_bounded(path, LARGEST))
+        document = parse_json(read_bounded(path, LARGEST))
         if not isinstance(document, Mapping) or document.get("schema") != ANSWERS_SCHEMA:
             raise ValueError(f"its schema is not {ANSWERS_SCHEMA!r}")
         key = read_key(document.get("key"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -123,6 +125,17 @@ def test_without_evidence_the_errors_are_independent():
 def test_a_score_without_an_error_bar_is_not_tested():
     found = difference(plain(3.0, None), plain(1.0, 0.4))
     assert (found.stderr, found.ci, found.p_value, found.method) == (None, None, None, NONE)
+
+
+def test_the_difference_of_the_largest_scores_is_finite():
+    part, rest = {"unit": 1e60, "values": [2**31 - 1, 1 - 2**31]}, 1e119
+    paired = [
+        {"pairing": {"fake": part, "real": {**part, "values": values}, "rest": rest}} for values in ([0, 1], [1, 0])
+    ]
+    for first, second in (({}, {}), paired):
+        found = difference(plain(6e149, 1e149, details=first), plain(-6e149, 1e149, details=second))
+        assert found.method == (PAIRED if first else INDEPENDENT)
+        assert all(map(math.isfinite, (found.value, found.stderr, *found.ci, found.p_value)))
 
 
 def test_equal_scores_are_not_told_apart_and_sure_ones_are():

@@ -30,7 +30,7 @@ def result(**changes):
     return Result(**(fields | changes))
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -1e151])
 @pytest.mark.parametrize("field", ["value", "stderr", "interval"])
 def test_a_score_refuses_numbers_that_are_not_finite(number, field):
     changes = {"interval": (0.0, number)} if field == "interval" else {field: number}
@@ -109,8 +109,11 @@ def edited(path, value):
         edited(["scores", "fid", "ci95"], {"low": 1}),
         edited(["scores", "fid", "ci95"], ["a", "b"]),
         edited(["scores", "fid", "status"], "splendid"),
+        edited(["scores", "fid", "value"], 1.7e308),
+        edited(["scores", "fid", "details"], 12345).replace("12345", '{"a": 1e999}'),
+        edited(["timing", "all"], 12345).replace("12345", "-1e999"),
     ],
-    ids=range(25),
+    ids=range(28),
 )
 def test_what_is_no_result_is_an_input_error(tmp_path, text):
     with pytest.raises(InputError, match="not a Result"):

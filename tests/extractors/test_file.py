@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 import zipfile
 
@@ -114,8 +115,9 @@ def test_what_does_not_apply_is_said(tmp_path, pictures):
         open_extractor(path, OPTIONS)(torch.zeros(3, 2))
     with pytest.raises(InputError, match="flatten or pool"):
         open_extractor(scripted(Unpooled(), tmp_path / "unpooled.pt"), OPTIONS)(pictures)
-    with pytest.raises(InputError, match=r"gandiag\.json"):
-        open_extractor(scripted(Plain(), tmp_path / "said.pt", {"range": 3}), OPTIONS)
+    for said in ({"range": 3}, {"range": [0, 10**400]}, {"range": [0, math.inf]}):
+        with pytest.raises(InputError, match=r"gandiag\.json"):
+            open_extractor(scripted(Plain(), tmp_path / "said.pt", said), OPTIONS)
     with pytest.raises(UnknownNameError, match="did you mean 'pixels'"):
         open_extractor("pixel", OPTIONS)
 

@@ -98,7 +98,9 @@ def test_few_samples_and_constant_ones():
         {"fake": {"unit": 1.0, "values": [True]}},
         {"fake": {"unit": 1.0, "values": [10**400]}},
         {"fake": {"unit": 1.0, "values": [1] * 10_000}},
+        {"fake": {"unit": 1e61, "values": [1, 2]}},
         {"fake": {"unit": 1.0, "values": [1, 2]}, "rest": -1},
+        {"fake": {"unit": 1.0, "values": [1, 2]}, "rest": 1e300},
         {"fake": {"unit": 1.0, "values": [1, 2]}, "rest": "much"},
     ],
 )

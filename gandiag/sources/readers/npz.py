@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ from torch import Tensor
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import check_ratio
 from gandiag.core.protocols import Source
+from gandiag.core.strict_json import parse_json
 from gandiag.core.zip_file import open_zip
 from gandiag.sources import labels_file
 from gandiag.sources.arrays import Table, as_tensor, table_source
@@ -89,8 +89,8 @@ def _drawn(archive: zipfile.ZipFile, table: Table, title: str) -> bool:
     if said is None or said.dtype != np.uint8:
         return False
     try:
-        return labels_file.says_drawn(json.loads(said.tobytes()), table.shape[0])
-    except (RecursionError, UnicodeDecodeError, ValueError):
+        return labels_file.says_drawn(parse_json(said.tobytes()), table.shape[0])
+    except ValueError:
         return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from gandiag.core.errors import InputError, shown
 from gandiag.core.protocols import Source
+from gandiag.core.strict_json import parse_json
 from gandiag.sources.arrays import Table, TensorTable, table_source
 from gandiag.sources.choice import choose
 from gandiag.sources.file_table import file_table
@@ -39,8 +39,8 @@ def _header(handle: Handle) -> tuple[dict[str, Any], int]:
     if not 2 <= size <= MOST_HEADER:
         return {}, 0
     try:
-        said = json.loads(handle.read(8, size))
-    except (RecursionError, UnicodeDecodeError, ValueError):
+        said = parse_json(handle.read(8, size))
+    except ValueError:
         return {}, 0
     return (said, 8 + size) if isinstance(said, dict) else ({}, 0)
 
