@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -173,10 +174,8 @@ def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
         resume=resume,
         overrides=(*job.overrides, *_overrides(job.recipe, steps)),
     )
-    if not resume and folder.exists():
-        for file in folder.rglob("*"):  # a run that was killed before it saved anything
-            if file.is_file():
-                file.unlink()
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed before it saved anything
     path = TRAINER.train(request, lambda progress: None)
     found = load_checkpoint(path)
     if found.latent is None:  # an image-to-image model, which scored itself
