@@ -193,3 +193,15 @@ def test_inspection_loads_no_torch(trainer):
         f"inspect_file({str(trainer)!r}); assert not {{'torch', 'scipy', 'PIL', 'rich'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_result_and_a_damaged_one(gandiag_command, tmp_path):
+    score = gandiag.measured(3.5, stderr=0.1, error_method="none", better="lower", n_real=9, n_fake=9)
+    said = {"source": {"name": "mine"}, "reference": {"name": "mnist"}, "protocol": {}}
+    gandiag.Result(created="2025-01-01T00:00:00+00:00", scores={"fid": score}, **said).save(tmp_path / "mine.json")
+    found = inspect_file(tmp_path / "mine.json")
+    assert found.values == {"source": "mine", "scores": {"fid": 3.5}}
+    text = (tmp_path / "mine.json").read_text()
+    (tmp_path / "bad.json").write_text(text.replace("3.5", "1e999"))
+    finished = gandiag_command("inspect", tmp_path / "bad.json")
+    assert (finished.code, "is too large" in finished.err) == (2, True)

@@ -1202,6 +1202,8 @@ def documents() -> Iterator[Case]:
     scores: dict[str, Any] = {
         "nan": {"value": float("nan")},
         "infinite": {"value": "X1e999"},
+        "large": {"value": "X1.7e308", "ci95": None},
+        "depth": {"details": {"a": [{"b": "X1e999"}]}},
         "digits": {"value": "X" + "9" * 400},
         "digits-many": {"value": "X" + "9" * 6000},
         "counts": {"n_fake": "X" + "9" * 400},
@@ -1324,7 +1326,7 @@ def _raw(text: str) -> str:
     """JSON in which texts such as "X1e999" stand as numbers."""
     import re
 
-    return re.sub(r'"X([0-9e]+)"', r"\1", text)
+    return re.sub(r'"X([0-9e.]+)"', r"\1", text)
 
 
 # Names, and what is no file.

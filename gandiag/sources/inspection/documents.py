@@ -8,6 +8,7 @@ from pathlib import Path
 from gandiag.core.errors import printable
 from gandiag.core.files import read_bounded
 from gandiag.core.pickles import PickleError
+from gandiag.core.result import Result
 from gandiag.sources.inspection.inspection import Inspection, quoted, score_command, shortened, value_at
 
 
@@ -23,12 +24,10 @@ def look_at_json(path: Path, size: int) -> Inspection:
             raise PickleError("it is no JSON") from error
     schema = str(first.get("schema", "")) if isinstance(first, dict) else ""
     if schema.startswith("gandiag.result/"):
-        scores = first.get("scores")
-        if not isinstance(scores, dict):
-            raise PickleError("a Result without scores")
+        result = Result.load(path)
         values = {
-            "source": value_at(first, "source", "name"),
-            "scores": {k: value_at(v, "value") for k, v in scores.items()},
+            "source": value_at(result.source, "name"),
+            "scores": {name: score.value for name, score in result.scores.items()},
         }
         return Inspection(
             str(path), "Result of gandiag", size, values=shortened(values), command=f"gandiag compare {quoted(path)}"
