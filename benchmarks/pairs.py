@@ -1,6 +1,6 @@
 """What the literature promises of a technique, beside the same run without it, by seeds.
 
-    python benchmarks/pairs.py                       # two minutes a run, three seeds: about an hour and a half
+    python benchmarks/pairs.py                       # three seeds: about an hour
     python benchmarks/pairs.py --only packing
     python benchmarks/pairs.py --docs                # the table so far into docs/promised-pairs.md
 
@@ -38,11 +38,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Pair:
-    """A promise: `changed` covers more modes of the dataset than `base`."""
+    """A promise: `changed` covers more modes of the dataset than `base` in the same number of steps."""
 
     name: str
     source: str
     dataset: str
+    steps: int
     base: Side
     changed: Side
 
@@ -54,6 +55,7 @@ PAIRS = (
         "packing",
         "arXiv:1712.04086",
         "grid25",
+        3000,
         Side("vanilla", "bare", BARE),
         Side("vanilla", "packed", (*BARE, "techniques.packing.samples=4")),
     ),
@@ -61,6 +63,7 @@ PAIRS = (
         "minibatch discrimination",
         "arXiv:1606.03498",
         "grid25",
+        3000,
         Side("vanilla", "bare", BARE),
         Side("vanilla", "minibatch", (*BARE, "techniques.minibatch_discrimination={}")),
     ),
@@ -68,6 +71,7 @@ PAIRS = (
         "minibatch standard deviation",
         "arXiv:1710.10196",
         "stacked-mnist",
+        600,
         Side("lsgan", "plain"),
         Side("lsgan", "deviation", ("techniques.minibatch_standard_deviation={}",)),
     ),
@@ -75,6 +79,7 @@ PAIRS = (
         "relativistic loss",
         "arXiv:2501.05441",
         "stacked-mnist",
+        600,
         Side("r3gan", "not-relativistic", ("loss=non_saturating",)),
         Side("r3gan", "relativistic"),
     ),
@@ -91,14 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     found = {}
     for pair in pairs:
-        jobs = {
-            side: [_job(pair, side, seed, options.minutes) for seed in range(options.seeds)] for side in _sides(pair)
-        }
+        jobs = {side: [_job(pair, side, seed) for seed in range(options.seeds)] for side in _sides(pair)}
         found[pair.name] = {
             side.variant: done(each, options.out, None, collect=options.collect) for side, each in jobs.items()
         }
     losses = [] if options.only else tracked(options.out, options.seeds, collect=options.collect)
-    text = page(pairs, found, losses, options.minutes)
+    text = page(pairs, found, losses)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
     print(text)
@@ -156,17 +159,16 @@ def page(
     pairs: Sequence[Pair],
     found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
     losses: Sequence[Mapping[str, Any]],
-    minutes: float,
 ) -> str:
     """The documentation's page: a line for each side of each pair."""
     lines = [
         "# What was promised",
         "",
-        "Made by `python benchmarks/pairs.py --docs`: the same run with and without a technique,",
-        f"{minutes:g} minutes of one thread each. Means over the seeds, with the smallest and largest.",
+        "Made by `python benchmarks/pairs.py --docs`: the same run with and without a technique, for the same",
+        "number of steps. Means over the seeds, with the smallest and largest.",
         "",
-        "| technique | source | data | run | seeds | modes | KL | high quality |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| technique | source | data | run | steps | seconds | seeds | modes | KL | high quality |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for pair in pairs:
         for side in _sides(pair):
@@ -175,7 +177,9 @@ def page(
                 sets = " ".join(f"`--set {each}`" for each in side.overrides)
                 cells = " | ".join(_cell(rows, key) for key in ("modes", "mode_kl", "high_quality"))
                 what = f"`{side.recipe}` {sets}".strip()
-                lines.append(f"| {pair.name} | {pair.source} | {pair.dataset} | {what} | {len(rows)} | {cells} |")
+                seconds = statistics.fmean(row["seconds"] for row in rows)
+                length = f"{pair.steps:,} | {seconds:.0f} | {len(rows)}"
+                lines.append(f"| {pair.name} | {pair.source} | {pair.dataset} | {what} | {length} | {cells} |")
     lines += [
         "",
         "## The critic's loss",
@@ -195,8 +199,8 @@ def page(
     return "\n".join([*lines, ""])
 
 
-def _job(pair: Pair, side: Side, seed: int, minutes: float) -> Job:
-    return Job(side.recipe, pair.dataset, seed, minutes, side.overrides, side.variant)
+def _job(pair: Pair, side: Side, seed: int) -> Job:
+    return Job(side.recipe, pair.dataset, seed, overrides=side.overrides, variant=side.variant, steps=pair.steps)
 
 
 def _sides(pair: Pair) -> tuple[Side, Side]:
@@ -213,7 +217,6 @@ def _cell(rows: Sequence[Mapping[str, Any]], key: str) -> str:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=2.0, help="of training, each run (default 2)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
     parser.add_argument(
         "--only", action="append", choices=[pair.name for pair in PAIRS], help="a pair; may be repeated"

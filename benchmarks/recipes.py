@@ -96,22 +96,25 @@ class Job:
         recipe: its name.
         dataset: what it imitates.
         seed: of all that is drawn.
-        minutes: of training.
+        minutes: of training, where the steps are as many as fit.
         overrides: of the recipe.
         variant: what those make of it, in a word.
+        steps: of training, whatever time they take.
     """
 
     recipe: str
     dataset: str
     seed: int
-    minutes: float
+    minutes: float = MINUTES
     overrides: tuple[str, ...] = ()
     variant: str = ""
+    steps: int | None = None
 
     @property
     def name(self) -> str:
         what = f"{self.recipe}-{self.variant}" if self.variant else self.recipe
-        return f"{what}-{self.dataset}-{self.minutes:g}min-{self.seed}"
+        length = f"{self.steps}steps" if self.steps else f"{self.minutes:g}min"
+        return f"{what}-{self.dataset}-{length}-{self.seed}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -164,7 +167,7 @@ def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
     if resume:
         steps = int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["steps"])
     else:
-        steps = _steps(job, folder)
+        steps = job.steps or _steps(job, folder)
     request = TrainingRequest(
         recipe=job.recipe,
         out=folder,
@@ -190,7 +193,7 @@ def run(job: Job, folder: Path, samples: int | None) -> dict[str, Any]:
         "variant": job.variant,
         "dataset": job.dataset,
         "seed": job.seed,
-        "minutes": job.minutes,
+        "minutes": None if job.steps else job.minutes,
         "steps": found.step,
         "seconds": found.metadata["seconds"],
         "threads": torch.get_num_threads(),
