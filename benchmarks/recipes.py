@@ -246,12 +246,12 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         "still reads it. `srgan` makes 28 x 28 pixels of 7 x 7. Both are scored on 500 held-out images.",
         "",
     ]
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        chosen = [row for row in rows if row["dataset"] == dataset]
+    for dataset, model in dict.fromkeys((row["dataset"], _image_to_image(row)) for row in rows):
+        chosen = [row for row in rows if (row["dataset"], _image_to_image(row)) == (dataset, model)]
         shown = [key for key in COLUMNS if any(_value(row, key) is not None for row in chosen)]
         minutes = " or ".join(f"{each:g}" for each in dict.fromkeys(row["minutes"] for row in chosen))
         lines += [
-            f"## {dataset}, {minutes} minutes",
+            f"## {dataset}, {minutes} minutes{f', `{model}`' if model else ''}",
             "",
             f"| recipe | seeds | {' | '.join(COLUMNS[key] for key in shown)} |",
         ]
@@ -291,6 +291,11 @@ def _beside_published(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         cells = (f"{entry.modes:,g}", _cell(modes, 1), f"{entry.quality:g}", _cell(quality, None), worse)
         lines.append(f"| {entry.source} | {entry.dataset} | `{entry.recipe}` | {' | '.join(cells)} |")
     return lines
+
+
+def _image_to_image(row: Mapping[str, Any]) -> str | None:
+    """The model's name, where it has scores of its own kind."""
+    return None if "modes" in row["scores"] else str(row["recipe"])
 
 
 def _value(row: Mapping[str, Any], key: str) -> float | None:
