@@ -55,7 +55,7 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, dict[str, Any] | 
     """The thresholds in a TOML file: `[mode_collapse]` tables of fields, or `mode_collapse = false`.
 
     Raises:
-        InputError: the file cannot be read, or is no TOML.
+        InputError: the file cannot be read, is no TOML, or sets nothing.
         UnknownNameError: no such detector, or it has no such threshold.
         UsageError: a value is of the wrong kind or range.
     """
@@ -66,6 +66,8 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, dict[str, Any] | 
         raise InputError(f"thresholds file {shown(path)} cannot be read: {reason}") from error
     except ValueError as error:
         raise InputError(f"thresholds file {shown(path)} is no TOML: {error}") from error
+    if not values:
+        raise InputError(f"thresholds file {shown(path)} sets nothing; leave it out, or name a detector in it")
     try:
         settled(values)
     except UsageError as error:

@@ -20,6 +20,9 @@ from gandiag.sources.order import fair_order
 BLOCK_BYTES = 2**24  # of the rows that are looked at together when a source is opened
 MOST_CHANNELS = 4
 CHANNELS_LAST = (1, 3, 4)
+# Types in which PyTorch can look for the smallest value; those after them are turned into one of these.
+SEARCHED = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
+SEARCHED_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 NATIVE = (np.uint8, np.float16, np.float32, np.float64, np.int64)  # types that PyTorch has too
 
 
@@ -95,7 +98,7 @@ def tensor_source(
     Raises:
         InputError: another shape or type, values out of range or not finite, or no samples.
     """
-    return table_source(TensorTable(values.detach().cpu()), name, in_order=in_order, classes=classes)
+    return table_source(TensorTable(numbers(values.cpu(), name)), name, in_order=in_order, classes=classes)
 
 
 def table_source(
@@ -142,6 +145,22 @@ def table_source(
     )
     order = np.arange(count, dtype=np.int64) if in_order else fair_order(count)
     return ArraySource(info, table, order, classes)
+
+
+def numbers(values: Tensor, title: str) -> Tensor:
+    """A tensor's numbers, of a type that can be computed with.
+
+    Raises:
+        InputError: it is sparse, quantised or complex, or of parts of a byte.
+    """
+    if values.layout is not torch.strided or values.is_quantized or values.is_complex() or values.is_meta:
+        raise InputError(f"{title} holds a sparse, quantised or complex tensor, expected plain numbers")
+    if values.dtype in (*SEARCHED, *SEARCHED_FLOATS):
+        return values.detach()
+    try:
+        return values.detach().to(torch.float32 if values.is_floating_point() else torch.int64)
+    except NotImplementedError:
+        raise InputError(f"{title} holds {values.dtype}, expected plain numbers") from None
 
 
 def as_tensor(array: npt.NDArray[Any], title: str) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from gandiag.core.errors import InputError
@@ -218,5 +218,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # whose text shows our own object
+        return "of no format that Pillow knows"
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

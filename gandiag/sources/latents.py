@@ -20,6 +20,7 @@ from gandiag.core.files import check_ratio, read_bounded
 from gandiag.core.generator_options import NOISES
 from gandiag.core.protocols import Latent
 from gandiag.core.zip_file import open_zip
+from gandiag.sources.arrays import numbers
 from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
 
@@ -151,10 +152,7 @@ def read_rows(path: Path, what: str) -> Tensor:
             if len(found) != 1:
                 raise ValueError(f"it holds {len(found)} arrays, expected one")
             (found,) = found.values()
-        rows = torch.as_tensor(found)
-        if rows.is_complex() or rows.layout is not torch.strided or rows.is_quantized:
-            raise ValueError("expected a dense array of real numbers")
-        return rows.detach()
+        return numbers(torch.as_tensor(found), f"the {what} {shown(path)}")
     except InputError:
         raise
     except pickle.UnpicklingError as error:

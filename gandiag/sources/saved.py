@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -53,21 +54,30 @@ def load_saved(file: File) -> Any:
 
 
 def sample_tensors(content: Any) -> dict[str, Tensor]:
-    """The tensors by name, where they are samples, of the shape (n, d) or (n, C, H, W), and labels at most."""
+    """The tensors by name, where they are samples, and labels at most.
+
+    They are a tensor (n, d), (n, C, H, W), or (n, H, W) of bytes; a list of images (C, H, W), or of batches of them; or
+    a dict with a usual name.
+    """
+    if isinstance(content, list | tuple):
+        content = _joined(content)
     if isinstance(content, Tensor):
-        return {"tensor": content} if content.ndim in (2, 4) else {}
+        grey = content.ndim == 3 and content.dtype == torch.uint8
+        return {"tensor": content} if content.ndim in (2, 4) or grey else {}
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
         return {}
     known = set(IMAGE_KEYS) | set(LABEL_KEYS)
     return dict(content) if set(content) <= known and set(content) & set(IMAGE_KEYS) else {}
 
 
-def check_strided(values: Tensor, title: str) -> Tensor:
-    """The tensor, where it is a plain one of numbers.
-
-    Raises:
-        InputError: it is sparse, quantised or complex.
-    """
-    if values.layout is not torch.strided or values.is_quantized or values.is_complex() or values.is_meta:
-        raise InputError(f"{title} holds a sparse, quantised or complex tensor, expected plain numbers")
-    return values.detach()
+def _joined(parts: Sequence[Any]) -> Tensor | None:
+    """A list of images, or of batches of images, as one tensor."""
+    if not parts or not all(isinstance(part, Tensor) and part.layout is torch.strided for part in parts):
+        return None
+    kinds = {(part.dtype, part.device, part.is_quantized, part.ndim, part.shape[-3:]) for part in parts}
+    stored = {part.untyped_storage().data_ptr(): part.untyped_storage().nbytes() for part in parts}
+    # A part that stands in the list a million times takes no room in the file.
+    repeated = sum(part.nbytes for part in parts) > sum(stored.values())
+    if len(kinds) > 1 or parts[0].ndim not in (3, 4) or repeated:
+        return None
+    return torch.stack(list(parts)) if parts[0].ndim == 3 else torch.cat(list(parts))

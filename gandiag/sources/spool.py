@@ -81,6 +81,11 @@ class Spool:
         """A piece."""
         return self.handle.read(self._ends[index], self._ends[index + 1] - self._ends[index])
 
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return self._ends[-1]
+
     def __len__(self) -> int:
         return len(self._ends) - 1
 

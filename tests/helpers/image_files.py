@@ -102,6 +102,11 @@ def pt(root: Path, images: Images) -> Path:
     return root / "a.pt"
 
 
+def pt_of(root: Path, content: object) -> Path:
+    torch.save(content, root / "samples.pt")
+    return root / "samples.pt"
+
+
 def pt_with_labels(root: Path, images: Images) -> Path:
     content = {"images": torch.from_numpy(images[:, None]), "labels": torch.from_numpy(classes_of(images))}
     torch.save(content, root / "b.pt")
@@ -163,6 +168,9 @@ FORMS: dict[str, Callable[[Path, Images], Path | str]] = {
     "npz key": compressed_npz,
     "pt": pt,
     "pt with labels": pt_with_labels,
+    "pt of images": lambda root, images: pt_of(root, [image[None] for image in torch.from_numpy(images)]),
+    "pt of batches": lambda root, images: pt_of(root, torch.from_numpy(images)[:, None].split(7)),
+    "pt of greys": lambda root, images: pt_of(root, torch.from_numpy(images)),
     "safetensors": safetensors,
     "hdf5": hdf5,
     "hdf5 key": hdf5_key,

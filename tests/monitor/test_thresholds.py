@@ -73,6 +73,7 @@ def test_a_file(tmp_path):
         ("[mode_colapse]\n", UnknownNameError, "did you mean"),
         ("[mode_collapse\n", InputError, "no TOML"),
         ("\xff", InputError, "no TOML|cannot be read"),
+        ("# mode_collapse = false\n", InputError, "sets nothing"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path, text, error, says):

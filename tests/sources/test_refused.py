@@ -206,6 +206,11 @@ CASES = {
         lambda path: hdf5_with(path, lambda file: [file.__setitem__(n, np.ones((4, 4))) for n in ("one", "two")]),
         "choose one as",
     ),
+    "repeated.parquet": (
+        lambda path: parquet_with(path, {"image": [bytes(10**6)] * 100}),
+        "as no images do",
+    ),
+    "damaged.parquet": (lambda path: parquet_with(path, {"image": [b"x"]}), "of no format that Pillow knows"),
     "cut.parquet": (lambda path: path.write_bytes(b"PAR1" + bytes(40)), "damaged Parquet"),
     "numbers.parquet": (lambda path: parquet_with(path, {"x": [1, 2]}), "expected encoded images"),
     "lines.parquet": (lambda path: parquet_with(path, {"x": [{"a\nb": 1}]}), r"a\nb: int64>', expected encoded images"),
@@ -219,6 +224,10 @@ CASES = {
     "cut.gif": (lambda path: path.write_bytes(b"GIF89a" + bytes(4)), "damaged"),
     "cut.mp4": (lambda path: path.write_bytes(b"\x00\x00\x00\x18ftypisom" + bytes(40)), "damaged video"),
     "sparse.pt": (lambda path: torch.save({"images": torch.eye(4).to_sparse()}, path), "sparse"),
+    "whole.pt": (lambda path: torch.save(torch.full((4, 1, 8, 8), 300, dtype=torch.uint16), path), "from 300 to 300"),
+    "bits.pt": (lambda path: torch.save(torch.empty(4, 1, 8, 8, dtype=torch.bits8), path), "plain numbers"),
+    "mixed.pt": (lambda path: torch.save([torch.ones(1, 8, 8), torch.ones(1, 8, 7)], path), "weights and not"),
+    "repeated.pt": (lambda path: torch.save([torch.ones(1, 8, 8)] * 9, path), "weights and not"),
     "words.txt": (lambda path: path.write_text("hello"), "no other kind"),
 }
 

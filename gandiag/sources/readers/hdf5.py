@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,15 +63,7 @@ def _open(file: File, options: SourceOptions) -> Source:
         raise MissingExtraError(f"reading {shown(file.path)}", "h5py", "hdf5") from error
     try:
         opened = h5py.File(file.path, "r")
-        arrays: dict[str, Any] = {}
-
-        def look(name: str, found: Any) -> str | None:
-            if isinstance(found, h5py.Dataset):
-                arrays[name] = found
-            return name if len(arrays) > MOST_NAMES else None
-
-        # What links lead to is not visited: they may lead out of the file.
-        opened.visititems(look)
+        arrays = dict(_arrays(opened))
         names = list(arrays)
         key = _chosen(file, names, arrays)
         array = arrays[key]
@@ -84,6 +77,35 @@ def _open(file: File, options: SourceOptions) -> Source:
     chosen = file.title if file.key is None else title
     table = Hdf5Table(array, title)
     return table_source(table, chosen, path=file.origin, in_order=options.by_name, classes=classes)
+
+
+def _arrays(opened: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays of a file by name, in order and each once, among its first names.
+
+    HDF5 has a visitor of its own, which does not come back from some damaged files. What links lead to is not looked
+    at: they may lead out of the file.
+    """
+    import h5py
+
+    root = opened["/"]
+    levels, seen, names = [("", root, iter(root))], {root}, 0
+    while levels and names < MOST_NAMES:
+        prefix, group, rest = levels[-1]
+        name = next(rest, None)
+        if name is None:
+            levels.pop()
+            continue
+        names += 1
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        found = group[name]
+        if found in seen:
+            continue
+        seen.add(found)
+        if isinstance(found, h5py.Dataset):
+            yield prefix + name, found
+        elif isinstance(found, h5py.Group):
+            levels.append((f"{prefix}{name}/", found, iter(found)))
 
 
 def _chosen(file: File, names: list[str], arrays: dict[str, Any]) -> str:

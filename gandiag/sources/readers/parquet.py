@@ -21,6 +21,7 @@ MAGIC = b"PAR1"
 IMAGES = ("image", "img", "images", "jpg", "png", "picture", "pixel_values")
 LABELS = ("label", "labels", "fine_label", "class", "cls", "target", "y")
 ROWS = 256  # read at a time
+BATCH = 2**26  # bytes that they may take
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ def _part(file: File, path: Path, title: str) -> ParquetPart:
                 kind = shown(schema.field(column).type)
                 raise InputError(f"the column {shown(column)} of {shown(title)} is of {kind}, expected encoded images")
             label = next((each for each in LABELS if each in schema.names and _is_whole(schema.field(each).type)), None)
-            _check_sizes(table.metadata, path.stat().st_size, title)
+            size = path.stat().st_size
+            _check_sizes(table.metadata, size, title)
             spool, classes = Spool(title), list[int]()
             wanted = [column] if label is None else [column, label]
-            for batch in table.iter_batches(batch_size=ROWS, columns=wanted, use_threads=False):
+            rows = _rows_at_a_time(table.metadata, column)
+            for batch in table.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 for content in _contents(batch.column(column), title, len(spool)):
                     spool.append(content)
+                # A value that stands in a dictionary once may be in every row.
+                check_ratio(spool.size, size, title)
                 if label is not None:
                     classes += [-1 if each is None else int(each) for each in batch.column(label).to_pylist()]
     except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
@@ -78,6 +83,16 @@ def _contents(values: Any, title: str, first: int) -> Iterator[bytes]:
 def _check_sizes(metadata: Any, size: int, title: str) -> None:
     unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     check_ratio(unpacked, size, title)
+
+
+def _rows_at_a_time(metadata: Any, column: str) -> int:
+    """How many rows surely fit into a batch: no value is larger than its part of the file, and any may be as large."""
+    largest = 1
+    for group in range(metadata.num_row_groups):
+        chunks = map(metadata.row_group(group).column, range(metadata.num_columns))
+        mine = (chunk for chunk in chunks if chunk.path_in_schema.partition(".")[0] == column)
+        largest = max(largest, sum(chunk.total_uncompressed_size for chunk in mine))
+    return max(1, min(ROWS, BATCH // largest))
 
 
 def _holds_images(kind: Any) -> bool:
