@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,8 @@ def _labels(value: Value | None) -> tuple[str | None, int | None]:
 
 
 def _session(path: Path, device: str) -> tuple[Any, list[str]]:
+    # Since 1.29 it keeps an identifier in the user's home, and reports to Microsoft, unless it is told not to in time.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -179,6 +182,28 @@ def test_onnx_scores_the_same_to_the_rounding_of_its_own_arithmetic(count, netwo
     result = fid(path, reference)
     assert result["fid"].value == pytest.approx(truth, rel=1e-4)
     assert not any("--latent" in warning for warning in result.warnings)
+
+
+def test_nothing_is_kept_or_reported_of_an_onnx_file(network, reference, tmp_path):
+    path = to_onnx(network, (torch.zeros(2, 6, 1, 1),), tmp_path / "g.onnx")
+    torch.save(reference, tmp_path / "real.pt")
+    (tmp_path / "home").mkdir()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "ORT_"))}
+    asked = [
+        "score",
+        str(path),
+        "--against",
+        str(tmp_path / "real.pt"),
+        "--metric",
+        "fid",
+        "--extractor",
+        "pixels",
+        "-n",
+        "50",
+    ]
+    command = [sys.executable, "-m", "gandiag", *asked, "--no-cache", "--json", "-"]
+    subprocess.run(command, env={**environment, "HOME": str(tmp_path / "home")}, check=True, capture_output=True)
+    assert [file for file in (tmp_path / "home").rglob("*") if file.is_file()] == []
 
 
 def to_onnx(network, arguments, path, *, fixed=False, names=("z", "label")):
