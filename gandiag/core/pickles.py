@@ -13,13 +13,16 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from gandiag.core.errors import InputError
 from gandiag.core.zip_file import open_zip
 
 LONGEST = 1_000_000  # steps of a pickle
-LARGEST = 2**28  # bytes of a pickle in an archive
+LARGEST = 2**28  # bytes of a pickle in an archive, and of one value in any
+LONGEST_LINE = 2**24  # bytes
+LARGEST_FILE = 2**33  # bytes of a pickle that stands alone, with the weights in it
+KEPT = 2**20  # bytes of a text that is kept
 LONGEST_NUMBER = 4096  # bits
 MOST = 1_000_000  # values that are looked at, those that are shared counted each time
 OLD_FORMAT = 0x1950A86A20F9469CFC6C  # the number that files of torch.save began with before they were archives
@@ -125,7 +128,7 @@ def read_pickle(file: IO[bytes]) -> Pickled:
     """
     machine = _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast("IO[bytes]", _Measured(file)))):
             if count > LONGEST:
                 raise HostilePickleError(f"a pickle of more than {LONGEST:,} steps")
             machine.step(opcode.name, argument)
@@ -166,6 +169,33 @@ def saved_pickles(path: Path) -> Iterator[Pickled]:
                 yield read_pickle(opened)
 
 
+class _Measured:
+    """A file for pickletools, which reads what a pickle says that there is: a line, or a value of any length."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._left = file, LARGEST_FILE
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or fewer at the end."""
+        if size > LARGEST:
+            raise HostilePickleError(f"a value of {size:,} bytes")
+        return self._counted(self._file.read(size))
+
+    def readline(self) -> bytes:
+        """A line."""
+        line = self._file.readline(LONGEST_LINE)
+        if len(line) == LONGEST_LINE:
+            raise HostilePickleError("a line that does not end")
+        return self._counted(line)
+
+    def _counted(self, content: bytes) -> bytes:
+        self._left -= len(content)
+        if self._left < 0:
+            raise HostilePickleError(f"a pickle of more than {LARGEST_FILE:,} bytes")
+        return content
+
+
 class _Machine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -195,7 +225,8 @@ class _Machine:
         elif name not in ("PROTO", "FRAME", "STOP", "NEXT_BUFFER", "READONLY_BUFFER"):
             if isinstance(argument, int) and argument.bit_length() > LONGEST_NUMBER:
                 raise HostilePickleError("a number of absurd length")
-            self.stack.append(argument)  # a number, a text or bytes
+            long = isinstance(argument, str | bytes | bytearray) and len(argument) > KEPT
+            self.stack.append(argument[:0] if long else argument)  # a number, a text or bytes
 
     def _name(self, argument: str) -> None:
         module, _, attribute = argument.partition(" ")
