@@ -25,6 +25,15 @@ def test_what_python_unpacks_without_a_bound_is_refused(tmp_path, method):
         open_zip(tmp_path / "a.zip")
 
 
+def test_parts_on_the_same_bytes_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", b"content")
+        archive.writestr("b", b"more")
+        archive.infolist()[1].header_offset = archive.infolist()[0].header_offset
+    with pytest.raises(InputError, match="lie on the same bytes"):
+        open_zip(tmp_path / "a.zip")
+
+
 def test_what_is_no_archive_is_told_as_such(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"hello")
     with pytest.raises(zipfile.BadZipFile):

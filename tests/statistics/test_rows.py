@@ -37,6 +37,7 @@ def test_the_file_has_no_name_and_goes_with_the_rows(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     rows = filled(0, torch.ones(10, 4))
     assert list(tmp_path.iterdir()) == []
+    gc.collect()  # what other tests left open
     opened = len(list(Path("/proc/self/fd").iterdir()))
     del rows
     gc.collect()

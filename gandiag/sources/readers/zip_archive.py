@@ -13,6 +13,7 @@ from pathlib import Path
 from gandiag.core.errors import InputError, shown
 from gandiag.core.files import MOST_TEXT
 from gandiag.core.protocols import Source
+from gandiag.core.zip_file import check_apart
 from gandiag.sources import labels_file
 from gandiag.sources.archive import archive_source, check_name
 from gandiag.sources.encoded import checked_size, is_image
@@ -76,6 +77,7 @@ def zip_part(path: Path, title: str) -> ZipPart:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            check_apart(archive, title)
             entries = archive.infolist()
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
         raise InputError(f"cannot read {shown(title)}: it is a damaged archive, or one that was cut short") from error
