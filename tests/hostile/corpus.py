@@ -159,6 +159,17 @@ def _pt2(path: Path) -> None:
     torch.export.save(torch.export.export(_net(), (torch.randn(4, 4),)), path)
 
 
+class _Labelled(torch.nn.Module):
+    """A generator that takes labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = _net()
+
+    def forward(self, latent: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        return self.network(latent) * (1 + label.to(latent.dtype).reshape(-1, 1, 1, 1)) / 8
+
+
 def _script(path: Path, module: torch.nn.Module | None = None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -326,6 +337,7 @@ def write_good(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in GOOD.items():
         make(folder / name)
+    _script(folder / "labelled.ts", _Labelled())
 
 
 def _cut(good: Path, part: float) -> Make:

@@ -67,10 +67,12 @@ def commands(place: Place) -> dict[str, Callable[[str], list[str]]]:
         "noise": lambda path: ["score", good("a.ts"), "--noise", path, "--against", good("a.npy"), "-n", "16", *FID],
         "labels": lambda path: [
             "score",
-            good("a.ts"),
+            good("labelled.ts"),
             "--labels",
             path,
             "--classes",
+            "4",
+            "-n",
             "4",
             "--against",
             good("a.npy"),
