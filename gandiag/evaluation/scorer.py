@@ -171,6 +171,9 @@ class Scorer:
         others = None
         if any(request.metric.needs_held_out for request in self._requests):
             others = open_held_out(settings.held_out, reference.source, fake, self._access)
+        elif settings.held_out is not None:
+            open_held_out(settings.held_out, reference.source, fake, self._access)  # that it is sound, at least
+            notes.append("--held-out does not apply: none of these metrics takes other real samples")
         _check_shapes(fake, reference.source, others)
         wanted = settings.samples if settings.samples is not None else rules.samples
         if wanted is None and partners.given:

@@ -24,6 +24,8 @@ from gandiag.sources.arrays import numbers
 from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
 
+ARRAYS = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")  # what NumPy's files begin with
+
 
 @dataclass(frozen=True)
 class Latents:
@@ -146,6 +148,9 @@ def read_rows(path: Path, what: str) -> Tensor:
             case _:
                 _check_unpacked(path)
                 with path.open("rb") as opened:
+                    if not opened.read(6).startswith(ARRAYS):
+                        raise ValueError("it is no file of NumPy; give .npy, .npz, .txt, .csv, .pt or .safetensors")
+                    opened.seek(0)
                     loaded = np.load(opened, allow_pickle=False)
                     found = loaded if isinstance(loaded, np.ndarray) else dict(loaded)
         if isinstance(found, Mapping):

@@ -176,3 +176,11 @@ def test_a_file_can_be_the_extractor_of_one_metric(tmp_path, monkeypatch):
     assert result.protocol["extractors"]["file:mine"]["sha256"]
     alone = gandiag.score("mnist:test", "kid", against="mnist:test", samples=200, extractor=path)
     assert alone["kid"].value == result["kid@file:mine"].value
+
+
+def test_held_out_samples_that_no_metric_takes_are_told_and_those_that_cannot_be_read_refused(tmp_path):
+    found = ring(held_out=torch.rand(50, 2))
+    assert found.scores == ring().scores
+    assert "--held-out does not apply: none of these metrics takes other real samples" in found.warnings
+    with pytest.raises(InputError, match=r"none\.npy"):
+        ring(held_out=tmp_path / "none.npy")

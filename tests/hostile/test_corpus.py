@@ -53,7 +53,16 @@ def commands(place: Place) -> dict[str, Callable[[str], list[str]]]:
         "source": lambda path: ["score", path, "--against", good("a.npy"), "-n", "16", *FID],
         "against": lambda path: ["score", good("a.npy"), "--against", path, "-n", "16", *FID],
         "weights": lambda path: ["score", path, "--generator", "mlp", "--generator-config", MLP, "--against", "ring8"],
-        "held out": lambda path: ["score", good("a.npy"), "--against", good("a.npy"), "--held-out", path, *FID],
+        "held out": lambda path: [
+            "score",
+            good("a.npy"),
+            "--against",
+            good("a.npy"),
+            "--held-out",
+            path,
+            "--metric",
+            "memorization@pixels",
+        ],
         "extractor": lambda path: [
             "score",
             good("a.npy"),
@@ -63,7 +72,9 @@ def commands(place: Place) -> dict[str, Callable[[str], list[str]]]:
             path,
             "--no-cache",
         ],
-        "extractor weights": lambda path: ["score", good("a.npy"), "--extractor", "vgg16", "--weights", path],
+        "extractor weights": lambda path: [
+            *("score", good("a.npy"), "--against", good("a.npy"), "--extractor", "vgg16", "--weights", path)
+        ],
         "noise": lambda path: ["score", good("a.ts"), "--noise", path, "--against", good("a.npy"), "-n", "16", *FID],
         "labels": lambda path: [
             "score",
@@ -101,7 +112,6 @@ def commands(place: Place) -> dict[str, Callable[[str], list[str]]]:
             "statistics",
             "--extractor",
             "pixels",
-            "--no-cache",
         ],
         "stats show": lambda path: ["stats", "show", path],
         "stats list": lambda path: ["stats", "list", path],
@@ -251,6 +261,15 @@ def test_quick(workshop):
     assert len(chosen) > 25
     assert [problem for case in chosen for problem in workshop.problems(case, "source")] == []
     assert [problem for case in chosen[::4] for problem in workshop.problems(case, "inspect json")] == []
+
+
+def test_every_command_reads_its_file(workshop):
+    """What is refused is the file, and not a word beside it."""
+    (workshop.root / "bad" / "nonsense.pt").write_bytes(bytes(range(256)) * 20)
+    for name, command in commands(workshop.place).items():
+        ended = workshop.run(command(str(workshop.root / "bad" / "nonsense.pt")))
+        assert ended["code"] == 2 or name.startswith("inspect"), name
+        assert "nonsense.pt" in ended["err"] + ended["out"], f"{name}: {ended['err']}"
 
 
 @pytest.mark.slow
