@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from gandiag.statistics.torchscript import is_torchscript, load_torchscript
 EXPORTED = ".pt2"
 SUFFIXES = (".pt", ".pth", ".ts", EXPORTED)
 METADATA = "gandiag.json"  # the extra file that a module may carry
+RAISED = re.compile(r"[\w.]+(Error|Exception): ")  # how an error's own text begins
 HEADS = ("features", "logits", "spatial")
 TRIALS = (32, 28, 64, 128, 224, 256, 299, 512)  # sizes of images with which to find out what a module gives
 
@@ -211,5 +213,7 @@ def _check(found: dict[str, Tensor], count: int, info: ExtractorInfo) -> dict[st
 
 
 def _reason(error: Exception) -> str:
+    """An error's kind and what it says: TorchScript puts the code that failed before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1]}"[:200] if lines else type(error).__name__
+    said = [line for line in lines if RAISED.match(line)] or lines
+    return f"{type(error).__name__}: {said[-1]}"[:200] if said else type(error).__name__

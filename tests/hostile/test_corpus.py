@@ -61,7 +61,7 @@ def commands(place: Place) -> dict[str, Callable[[str], list[str]]]:
             "--held-out",
             path,
             "--metric",
-            "memorization@pixels",
+            "fld@pixels",
         ],
         "extractor": lambda path: [
             "score",
