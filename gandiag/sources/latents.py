@@ -157,7 +157,7 @@ def read_rows(path: Path, what: str) -> Tensor:
             if len(found) != 1:
                 raise ValueError(f"it holds {len(found)} arrays, expected one")
             (found,) = found.values()
-        return numbers(torch.as_tensor(found), f"the {what} {shown(path)}")
+        return numbers(torch.as_tensor(found), f"the file of {what} {shown(path)}")
     except InputError:
         raise
     except pickle.UnpicklingError as error:
