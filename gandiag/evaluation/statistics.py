@@ -10,6 +10,7 @@ from gandiag._version import __version__
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.protocols import Extractor, ExtractorOptions, Precision, ProgressCallback, Source
 from gandiag.evaluation import environment, plan
+from gandiag.evaluation.batches import fitting_batch
 from gandiag.evaluation.extract import Task, extract
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
 from gandiag.evaluation.sides import Meter
@@ -64,7 +65,7 @@ def build_statistics(
     count = _sample_count(real, samples)
     options = ExtractorOptions(device, precision, None if weights is None else Path(weights), preprocessing, compiled)
     opened = _open_extractor(real, extractor, options)
-    size = opened.info.batch_size if batch_size is None else batch_size
+    size = fitting_batch(opened.info.batch_size, real.info.shape) if batch_size is None else batch_size
     heads = {"moments": count} | ({"spatial_moments": count} if "spatial" in opened.info.heads else {})
     meter = Meter(progress, "reference", count)
     bank = extract(real, {"": Task(opened, heads)}, count, batch_size=size, device=device, advance=meter)[""]

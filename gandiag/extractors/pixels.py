@@ -6,12 +6,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gandiag.core.errors import InputError
 from gandiag.core.protocols import Extracted, ExtractorInfo, ExtractorOptions
+
+WIDEST = 2**20  # values of a sample: of 3 x 591 x 591 pixels
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Each sample flattened: (n, C * H * W) or (n, d), float32."""
+    """Each sample flattened: (n, C * H * W) or (n, d), float32.
+
+    Raises:
+        InputError: a sample has more than 1,048,576 values, with which no metric ends.
+    """
 
     device: str
     info: ExtractorInfo = ExtractorInfo(  # noqa: RUF009 - a frozen value
@@ -22,6 +29,11 @@ class Pixels:
     )
 
     def __call__(self, samples: Tensor) -> Extracted:
+        width = samples[:1].numel()
+        if width > WIDEST:
+            raise InputError(
+                f"a sample has {width:,} values, and the extractor pixels takes {WIDEST:,}; use another one"
+            )
         values = samples.to(self.device)
         values = values.float() / 255 if values.ndim == 4 else values.float()
         return Extracted(features=values.flatten(1))

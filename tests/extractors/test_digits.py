@@ -91,3 +91,5 @@ def test_pixels_are_the_values_themselves():
     points = torch.tensor([[-3.0, 1e4]])
     assert torch.equal(pixels(points).features, points)
     assert pixels(points).logits is None
+    with pytest.raises(InputError, match="12,582,912 values"):
+        pixels(torch.zeros(1, 3, 2048, 2048, dtype=torch.uint8))

@@ -1384,7 +1384,7 @@ def places() -> Iterator[Case]:
     yield Case("empty-folder", lambda path: path.mkdir())
     yield Case("loop-folder", _looping)
     yield Case("deep-folder", _deep)
-    yield Case("unreadable-folder", _unreadable)
+    yield Case("unreadable-folder", _unreadable, harmless=os.geteuid() == 0)  # root reads it
     yield Case("fifo-folder", lambda path: (path.mkdir(), os.mkfifo(path / "a.png")))
     yield Case("fifo-run", lambda path: (path.mkdir(), os.mkfifo(path / "run.jsonl")))
     yield Case("fifo-labels", lambda path: (_folder(*_named())(path), os.mkfifo(path / "dataset.json")), harmless=True)

@@ -55,7 +55,7 @@ def _part(file: File, path: Path, title: str) -> ParquetPart:
             _check_sizes(table.metadata, size, title)
             spool, classes = Spool(title), list[int]()
             wanted = [column] if label is None else [column, label]
-            rows = _rows_at_a_time(table.metadata, column)
+            rows = _rows_at_a_time(table.metadata)
             for batch in table.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 for content in _contents(batch.column(column), title, len(spool)):
                     spool.append(content)
@@ -85,14 +85,13 @@ def _check_sizes(metadata: Any, size: int, title: str) -> None:
     check_ratio(unpacked, size, title)
 
 
-def _rows_at_a_time(metadata: Any, column: str) -> int:
-    """How many rows surely fit into a batch: no value is larger than its part of the file, and any may be as large."""
-    largest = 1
-    for group in range(metadata.num_row_groups):
-        chunks = map(metadata.row_group(group).column, range(metadata.num_columns))
-        mine = (chunk for chunk in chunks if chunk.path_in_schema.partition(".")[0] == column)
-        largest = max(largest, sum(chunk.total_uncompressed_size for chunk in mine))
-    return max(1, min(ROWS, BATCH // largest))
+def _rows_at_a_time(metadata: Any) -> int:
+    """How many rows surely fit into a batch: no value is larger than its group of rows, and any may be as large.
+
+    The columns of a group say more, but Arrow aborts the process where a damaged file has fewer of them than it says.
+    """
+    sizes = [int(metadata.row_group(group).total_byte_size) for group in range(metadata.num_row_groups)]
+    return max(1, min(ROWS, BATCH // max([1, *sizes])))
 
 
 def _holds_images(kind: Any) -> bool:
