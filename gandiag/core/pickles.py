@@ -21,6 +21,7 @@ from gandiag.core.zip_file import open_zip
 LONGEST = 1_000_000  # steps of a pickle
 LARGEST = 2**28  # bytes of a pickle in an archive, and of one value in any
 LONGEST_LINE = 2**24  # bytes
+LONGEST_NAME = 1024  # characters: PyTorch looks through a name that it refuses in the square of its length
 LARGEST_FILE = 2**33  # bytes of a pickle that stands alone, with the weights in it
 KEPT = 2**20  # bytes of a text that is kept
 LONGEST_NUMBER = 4096  # bits
@@ -39,6 +40,7 @@ STORAGE_TYPES = {
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
 }
+NAMING = (b"c", b"i")  # operations that are followed by a name, on two lines
 REBUILT = re.compile(r"torch\._utils\._rebuild_\w*tensor")
 STRIDED = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_qtensor")
 
@@ -173,19 +175,23 @@ class _Measured:
     """A file for pickletools, which reads what a pickle says that there is: a line, or a value of any length."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._left = file, LARGEST_FILE
+        self._file, self._left, self._operation = file, LARGEST_FILE, b""
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:
         """So many bytes, or fewer at the end."""
         if size > LARGEST:
             raise HostilePickleError(f"a value of {size:,} bytes")
-        return self._counted(self._file.read(size))
+        content = self._file.read(size)
+        if size == 1:
+            self._operation = content
+        return self._counted(content)
 
     def readline(self) -> bytes:
         """A line."""
-        line = self._file.readline(LONGEST_LINE)
-        if len(line) == LONGEST_LINE:
+        longest = LONGEST_NAME if self._operation in NAMING else LONGEST_LINE
+        line = self._file.readline(longest)
+        if len(line) == longest:
             raise HostilePickleError("a line that does not end")
         return self._counted(line)
 
@@ -235,6 +241,8 @@ class _Machine:
     def _push_name(self, module: object, attribute: object) -> None:
         if not (isinstance(module, str) and isinstance(attribute, str)):
             raise PickleError("it names what is no name")
+        if len(module) + len(attribute) > LONGEST_NAME:
+            raise HostilePickleError(f"a name of {len(module) + len(attribute):,} characters")
         found = Global(f"{module}.{attribute}")
         self.names.append(found.name)
         self.stack.append(found)
@@ -299,6 +307,9 @@ class _Machine:
 
     def _persistent(self, _: object) -> None:
         self._bounded(self.stack[-1])
+        match self.stack[-1]:
+            case (str() | bytes() as kind, *_) if len(kind) > LONGEST_NAME:
+                raise HostilePickleError(f"a name of {len(kind):,} characters")
         self.stack.append(Made(Global("persistent"), self.stack.pop(), called=False))
 
     def _named_persistent(self, argument: object) -> None:

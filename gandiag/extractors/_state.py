@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,6 +18,8 @@ from gandiag.core.weights import PUBLISHED, folder, path_of
 from gandiag.statistics.safetensors_file import load_safetensors
 from gandiag.statistics.torch_archive import check_saved
 from gandiag.statistics.torchscript import is_torchscript, load_torchscript
+
+LARGEST = 2**33  # bytes: those of DINOv2's largest network are 4.5 GB
 
 
 class Weights(Protocol):
@@ -60,6 +63,10 @@ def find_weights(name: str, options: ExtractorOptions) -> tuple[Path, str]:
         message = f"the extractor {name} needs its weights, which are not in {shown(folder())}"
         raise MissingDataError(f"{message}: run `gandiag weights fetch {name}`, or give --weights FILE")
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+            message = f"the weights {shown(path)} of the extractor {name} are no file of {LARGEST >> 30} GiB at most"
+            raise InputError(f"{message}; give a file of safetensors or torch.save")
         digest = file_sha256(path)
     except OSError as error:
         reason = error.strerror or error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 
 import pytest
 
-from gandiag.core.pickles import HostilePickleError, read_pickle, saved_pickles
+from gandiag.core.pickles import HostilePickleError, PickleError, read_pickle, saved_pickles
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -24,6 +25,23 @@ def test_long_bytes_are_not_kept(tmp_path):
     (tmp_path / "a.pkl").write_bytes(pickle.dumps([b"x" * 2**21, "last"]))
     (found,) = saved_pickles(tmp_path / "a.pkl")
     assert found.value == [b"", "last"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"c" + b"a," * 1000 + b"\nx\n.",
+        b"ca\n" + b"a," * 1000 + b"\n.",
+        b"(i" + b"a," * 1000 + b"\nx\n.",
+        pickle.dumps(["os", "x" * 2000], 4)[:-2].replace(b"\x94\x8c\x02os", b"\x8c\x02os") + b"\x93.",
+        b"\x80\x02X\xd0\x07\0\0" + b"x" * 2000 + b"K\1\x86Q.",
+    ],
+    ids=["module", "attribute", "instance", "stack", "storage"],
+)
+def test_a_long_name_is_refused_before_pytorch_looks_through_it(content):
+    with pytest.raises(PickleError) as raised:
+        read_pickle(io.BytesIO(content))
+    assert isinstance(raised.value, HostilePickleError)
 
 
 @pytest.mark.parametrize(
