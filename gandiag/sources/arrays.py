@@ -20,9 +20,9 @@ from gandiag.sources.order import fair_order
 BLOCK_BYTES = 2**24  # of the rows that are looked at together when a source is opened
 MOST_CHANNELS = 4
 CHANNELS_LAST = (1, 3, 4)
-# Types in which PyTorch can look for the smallest value; those after them are turned into one of these.
-SEARCHED = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
-SEARCHED_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+# Types in which PyTorch can look for the smallest value; numbers of other types are turned into one of these.
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
+SEARCHED = (*WHOLE, torch.float64, torch.float32, torch.float16, torch.bfloat16)
 NATIVE = (np.uint8, np.float16, np.float32, np.float64, np.int64)  # types that PyTorch has too
 
 
@@ -155,7 +155,7 @@ def numbers(values: Tensor, title: str) -> Tensor:
     """
     if values.layout is not torch.strided or values.is_quantized or values.is_complex() or values.is_meta:
         raise InputError(f"{title} holds a sparse, quantised or complex tensor, expected plain numbers")
-    if values.dtype in (*SEARCHED, *SEARCHED_FLOATS):
+    if values.dtype in SEARCHED:
         return values.detach()
     try:
         return values.detach().to(torch.float32 if values.is_floating_point() else torch.int64)

@@ -52,10 +52,12 @@ def _part(file: File, path: Path, title: str) -> ParquetPart:
                 raise InputError(f"the column {shown(column)} of {shown(title)} is of {kind}, expected encoded images")
             label = next((each for each in LABELS if each in schema.names and _is_whole(schema.field(each).type)), None)
             size = path.stat().st_size
-            _check_sizes(table.metadata, size, title)
+            sizes = _group_sizes(table.metadata)
+            check_ratio(sum(sizes), size, title)
             spool, classes = Spool(title), list[int]()
             wanted = [column] if label is None else [column, label]
-            rows = _rows_at_a_time(table.metadata)
+            # No value is larger than its group of rows, and any may be as large.
+            rows = max(1, min(ROWS, BATCH // max([1, *sizes])))
             for batch in table.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 for content in _contents(batch.column(column), title, len(spool)):
                     spool.append(content)
@@ -80,18 +82,12 @@ def _contents(values: Any, title: str, first: int) -> Iterator[bytes]:
         yield content
 
 
-def _check_sizes(metadata: Any, size: int, title: str) -> None:
-    unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    check_ratio(unpacked, size, title)
-
-
-def _rows_at_a_time(metadata: Any) -> int:
-    """How many rows surely fit into a batch: no value is larger than its group of rows, and any may be as large.
+def _group_sizes(metadata: Any) -> list[int]:
+    """Unpacked bytes of each group of rows.
 
     The columns of a group say more, but Arrow aborts the process where a damaged file has fewer of them than it says.
     """
-    sizes = [int(metadata.row_group(group).total_byte_size) for group in range(metadata.num_row_groups)]
-    return max(1, min(ROWS, BATCH // max([1, *sizes])))
+    return [int(metadata.row_group(group).total_byte_size) for group in range(metadata.num_row_groups)]
 
 
 def _holds_images(kind: Any) -> bool:
