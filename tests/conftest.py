@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,23 @@ def own_cache(cache_root, monkeypatch, request):
     """No test sees the user's cache of features, or another test's."""
     name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
     monkeypatch.setenv("GANDIAG_CACHE", str(cache_root / name))
+
+
+@pytest.fixture
+def files_of_at_most():
+    """A context in which no file can grow beyond a number of bytes, as on a disk that is full."""
+    resource = pytest.importorskip("resource", reason="a system without limits on files")
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
 
 
 @pytest.fixture

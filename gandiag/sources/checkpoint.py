@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Mapping
@@ -118,8 +119,10 @@ def save_checkpoint(
         document["conditioning"] = {"num_classes": conditioning.num_classes}
     _check_plain(document, "checkpoint")
     _parse(document, None, None)
+    content = io.BytesIO()  # as PyTorch, when it writes a file itself, hides what the system says of a full disk
+    torch.save(document, content)
     with atomic_write(path) as temporary:
-        torch.save(document, temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,8 +70,10 @@ def save_state(path: Path, state: State) -> None:
     content: dict[str, Any] = {name: part.state_dict() for name, part in state.parts().items()}
     content["techniques"] = {name: technique.state() for name, technique in state.techniques.items()}
     content |= {"format": FORMAT, "step": state.step, "seconds": state.seconds}
+    file = io.BytesIO()  # as PyTorch, when it writes a file itself, hides what the system says of a full disk
+    torch.save(content, file)
     with written_whole(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(file.getbuffer())
 
 
 def load_state(path: Path, state: State) -> None:

@@ -325,6 +325,16 @@ def test_a_damaged_state_is_told(make_run):
         assert "\n" not in str(caught.value)
 
 
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(make_run, files_of_at_most):
+    whole = train(make_run("whole"), quiet, {}, resume=False)
+    run = make_run("run", save_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(run, stop_at(3), {}, resume=False)
+    with files_of_at_most(1000), pytest.raises(InputError, match=r"cannot write .*: File too large; free some space"):
+        train(run, quiet, {}, resume=True)
+    assert_same(train(run, quiet, {}, resume=True), whole)
+
+
 def request(out: Path, **changes) -> TrainingRequest:
     return replace(TrainingRequest(recipe="vanilla", dataset="ring8", out=out, steps=6), **changes)
 

@@ -53,6 +53,16 @@ def test_everything_survives_the_round_trip(saved, tiny):
     assert [file.name for file in path.parent.glob("*c.pt*")] == ["c.pt"]
 
 
+@pytest.mark.parametrize("room", [10, 1000])
+def test_a_full_disk_is_an_input_error_and_what_was_there_stays(saved, files_of_at_most, room):
+    path = saved()
+    before = path.read_bytes()
+    with files_of_at_most(room), pytest.raises(InputError, match=r"cannot write .*: File too large$"):
+        saved()
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.glob("*c.pt*")] == ["c.pt"]
+
+
 def test_a_generator_of_images_says_its_input_in_place_of_a_latent(saved, tiny):
     path = saved(latent=None, input=ImageSpec((3, 2, 2), (0.0, 1.0)))
     loaded = load_checkpoint(path)
