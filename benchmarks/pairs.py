@@ -242,17 +242,23 @@ def _job(pair: Pair, side: Side, seed: int) -> Job:
 
 def _line(pair: Pair, side: Side, rows: Sequence[Mapping[str, Any]], kept: str) -> str:
     cells = " | ".join(_cell(rows, key) for key in ("modes", "mode_kl", "high_quality"))
-    what = " ".join([f"`{side.recipe}`", *(f"`--set {each}`" for each in side.overrides)])
+    repeated = len(pair.base.overrides) if side is pair.changed and _extends(side, pair.base) else 0
+    name = "the same with" if repeated else f"`{side.recipe}`"
+    what = " ".join([name, *(f"`--set {each}`" for each in side.overrides[repeated:])])
     seconds = statistics.fmean(row["seconds"] for row in rows)
     length = f"{pair.steps:,} | {seconds:.0f} | {len(rows)}"
     return f"| {pair.name} | {pair.source} | {pair.dataset} | {what} | {length} | {cells} | {kept} |"
+
+
+def _extends(side: Side, base: Side) -> bool:
+    return side.recipe == base.recipe and side.overrides[: len(base.overrides)] == base.overrides
 
 
 def _kept(base: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]]) -> str:
     without, having = ([row["scores"]["modes"] for row in rows] for rows in (base, changed))
     if not without or statistics.fmean(having) <= statistics.fmean(without):
         return "no" if without else ""
-    return "in every seed" if min(having) > max(without) else "yes"
+    return "in every seed" if len(having) > 1 and min(having) > max(without) else "yes"
 
 
 def _cell(rows: Sequence[Mapping[str, Any]], key: str) -> str:
