@@ -7,7 +7,7 @@
 A run with a fault ends at the first warning or worse that names its illness, but one that is not to settle goes on.
 Then its generator is looked at, without the monitor: how much its samples differ, and how far they still move. A
 control is the same recipe, data and seed, and goes on to the time's end or the recipe's. Stop it when you like: a run
-that is done is a row on the disk.
+that is done is a row in benchmarks/rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from gandiag import Alert
 
-ROOT = Path(__file__).resolve().parent.parent
+from ledger import ROOT, ROWS, Ledger
+
 sys.path[0] = str(ROOT)  # not this folder, where other benchmarks have the names of packages
 PAGE = ROOT / "docs" / "fault-results.md"
 SHOWN = 256  # samples whose distances are compared
@@ -103,6 +104,13 @@ class Job:
     def name(self) -> str:
         return f"{self.recipe}-{self.dataset}-{self.case.fault if self.case else 'control'}-{self.seed}"
 
+    def settings(self) -> dict[str, Any]:
+        """All that decides the run."""
+        from reference_models.recipe import load_recipe
+
+        recipe = load_recipe(self.recipe, self.dataset, self.case.fault if self.case else None)
+        return {"recipe": asdict(recipe), "kinds": self.case.kinds if self.case else ()}
+
 
 class _Seen(Exception):
     """What was waited for has come."""
@@ -113,20 +121,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     chosen = [case for case in CASES if not options.only or case.fault in options.only]
     pairs = dict.fromkeys((case.recipe, case.dataset) for case in chosen)
-    rows = []
+    ledger, rows = Ledger(options.rows), []
     for seed in range(options.first, options.first + options.seeds):
         jobs = [Job(case.recipe, case.dataset, seed, case) for case in chosen]
         jobs += [] if options.no_controls else [Job(recipe, dataset, seed) for recipe, dataset in pairs]
         for job in jobs:
-            file = options.out / f"{job.name}.json"
-            if not file.exists() and not options.collect:
+            settings = job.settings()
+            row = ledger.find(job.name, settings)
+            if row is None and not options.collect:
                 print(f"{job.name} ...", file=sys.stderr, flush=True)
-                row = run(job, options.out / "runs" / job.name, options.minutes)
+                row = run(job, options.out / job.name, options.minutes)
                 print(json.dumps(row), file=sys.stderr, flush=True)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(json.dumps(row, allow_nan=False) + "\n", encoding="utf-8")
-            if file.exists():
-                rows.append(json.loads(file.read_text(encoding="utf-8")))
+                ledger.add(job.name, settings, row)
+            if row is not None:
+                rows.append(row)
     text = page(rows, options.minutes)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
@@ -277,7 +285,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--only", type=_names, default=(), help="faults, separated by commas")
     parser.add_argument("--no-controls", action="store_true", help="runs with a fault alone")
-    parser.add_argument("--out", type=Path, default=Path("runs") / "faults", help="where rows and runs go")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "faults", help="where runs go")
+    parser.add_argument("--rows", type=Path, default=ROWS / "faults.jsonl", help="the file of what they gave")
     parser.add_argument("--collect", action="store_true", help="train nothing: show the rows that are there")
     parser.add_argument("--docs", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     return parser.parse_args(arguments)

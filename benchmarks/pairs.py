@@ -4,8 +4,8 @@
     python benchmarks/pairs.py --only packing
     python benchmarks/pairs.py --docs                # the table so far into docs/promised-pairs.md
 
-Stop it when you like: a run that is done is a row on the disk, one that is under way is resumed. The last part trains a
-Wasserstein GAN, scores it as it goes, and asks how well the critic's loss follows the score.
+Stop it when you like: a run that is done is a row in benchmarks/rows, one that is under way is resumed. The last part
+trains a Wasserstein GAN, scores it as it goes, and asks how well the critic's loss follows the score.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recipes import ROOT, Job, done
+from ledger import ROOT, ROWS, Ledger
+from recipes import Job, done
 
 PAGE = ROOT / "docs" / "promised-pairs.md"
 CRITICS = ("wgan", "wgan_gp", "dcgan")  # whose loss is asked for; the last makes no such promise
 DIGITS, EVERY, LOOKS, SAMPLES = "mnist", 50, 16, 1000
+FOLLOWED = (f"steps={LOOKS * EVERY}", "decay_from=1", "ema=0.9")
 
 
 @dataclass(frozen=True)
@@ -127,15 +129,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
+    ledger = Ledger(options.rows)
     found = {
         side: done(
-            [_job(pair, side, seed) for seed in range(options.seeds)], options.out, None, collect=options.collect
+            [_job(pair, side, seed) for seed in range(options.seeds)],
+            ledger,
+            options.out,
+            None,
+            collect=options.collect,
         )
         for pairs in beds.values()
         for pair in pairs
         for side in (pair.base, pair.changed)
     }
-    losses = [] if options.only else tracked(options.out, options.seeds, collect=options.collect)
+    losses = [] if options.only else tracked(ledger, options.out, options.seeds, collect=options.collect)
     text = page(beds, found, losses)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
@@ -143,18 +150,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def tracked(out: Path, seeds: int, *, collect: bool) -> list[dict[str, Any]]:
+def tracked(ledger: Ledger, out: Path, seeds: int, *, collect: bool) -> list[dict[str, Any]]:
     """Of each run of a critic: its loss between two scores, and the scores; one that is not on the disk is run."""
     rows = []
     for seed in range(seeds):
         for recipe in CRITICS:
-            file = out / f"critic-{recipe}-{seed}.json"
-            if not file.exists() and not collect:
-                row = follow(recipe, seed, out / "runs" / file.stem)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(json.dumps(row) + "\n", encoding="utf-8")
-            if file.exists():
-                rows.append(json.loads(file.read_text(encoding="utf-8")))
+            name, settings = f"critic-{recipe}-{seed}", Job(recipe, DIGITS, seed, overrides=FOLLOWED).settings()
+            row = ledger.find(name, settings)
+            if row is None and not collect:
+                row = follow(recipe, seed, out / name)
+                ledger.add(name, settings, row)
+            if row is not None:
+                rows.append(row)
     return rows
 
 
@@ -171,13 +178,12 @@ def follow(recipe: str, seed: int, folder: Path) -> dict[str, Any]:
     def look(progress: TrainingProgress) -> None:
         sums[(progress.step - 1) // EVERY] += progress.values["discriminator_loss"] / EVERY
 
-    sets = (f"steps={LOOKS * EVERY}", "decay_from=1", "ema=0.9")
     asked = TrainingRequest(
         recipe,
         folder,
         DIGITS,
         seed=seed,
-        overrides=sets,
+        overrides=FOLLOWED,
         evaluate_every=EVERY,
         metrics=("fid",),
         evaluate_samples=SAMPLES,
@@ -275,7 +281,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", action="append", choices=[pair.name for pair in COLLAPSING], help="a pair; may be repeated"
     )
     parser.add_argument("--threads", type=int, help="of PyTorch")
-    parser.add_argument("--out", type=Path, default=Path("runs") / "pairs", help="where rows and runs go")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "pairs", help="where runs go")
+    parser.add_argument("--rows", type=Path, default=ROWS / "pairs.jsonl", help="the file of what they gave")
     parser.add_argument("--collect", action="store_true", help="train nothing: show the rows that are there")
     parser.add_argument("--docs", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     return parser.parse_args(arguments)

@@ -5,8 +5,9 @@
     python benchmarks/recipes.py --docs                       # the table so far into docs/reference-results.md
 
 A run takes two minutes on points and five on digits, unless told otherwise. Stop it when you like: a run that is done
-is a row on the disk, one that is under way is resumed. The number of steps is what fits into the time, by a few timed
-steps, so that the learning rate has fallen at the end; nothing else should run beside it.
+is a row in benchmarks/rows, one that is under way is resumed. The row of a recipe that has since been changed does not
+count. The number of steps is what fits into the time, by a few timed steps, so that the learning rate has fallen at the
+end; nothing else should run beside it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import shutil
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)  # not this folder, where `reference_models` would be this file
+from ledger import ROOT, ROWS, Ledger, fingerprint
+
+sys.path[0] = str(ROOT)  # not this folder, where other benchmarks have the names of packages
 PAGE = ROOT / "docs" / "reference-results.md"
 POINTS = ("ring8", "grid25")
 DATA: dict[str, tuple[str, ...]] = {
@@ -60,6 +62,7 @@ COLUMNS = {
 }
 PLACES = {"steps": 0, "seconds": 0, "modes": 1}
 POINTS_MINUTES, MINUTES = 2.0, 5.0
+UNFELT = ("summary", "steps", "save_every", "preview_every")  # of a recipe, by a run whose length is given
 FEWEST = 100  # steps, however slow the machine is
 
 
@@ -116,6 +119,13 @@ class Job:
         length = f"{self.steps}steps" if self.steps else f"{self.minutes:g}min"
         return f"{what}-{self.dataset}-{length}-{self.seed}"
 
+    def settings(self) -> dict[str, Any]:
+        """All that decides the training, besides its length."""
+        from reference_models.recipe import load_recipe
+
+        recipe = asdict(load_recipe(self.recipe, self.dataset, overrides=self.overrides))
+        return {key: value for key, value in recipe.items() if key not in UNFELT}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is left to do, and show the table."""
@@ -131,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-    rows = done(jobs, options.out, options.samples, collect=options.collect)
+    rows = done(jobs, Ledger(options.rows), options.out, options.samples, collect=options.collect)
     text = page(rows)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
@@ -139,20 +149,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def done(jobs: Sequence[Job], out: Path, samples: int | None, *, collect: bool) -> list[dict[str, Any]]:
-    """The rows of the jobs; one that is not on the disk is run, unless they are only to be collected."""
+def done(jobs: Sequence[Job], ledger: Ledger, out: Path, samples: int | None, *, collect: bool) -> list[dict[str, Any]]:
+    """The rows of the jobs; one that is not in the ledger is run, unless they are only to be collected."""
     rows = []
     for job in jobs:
-        file = out / f"{job.name}.json"
-        if not file.exists() and not collect:
+        settings = job.settings()
+        row = ledger.find(job.name, settings)
+        if row is None and not collect:
             print(f"{job.name} ...", file=sys.stderr, flush=True)
-            row = run(job, out / "runs" / job.name, samples)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_suffix(".part")
-            partial.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-            partial.replace(file)
-        if file.exists():
-            rows.append(json.loads(file.read_text(encoding="utf-8")))
+            row = run(job, out / f"{job.name}-{fingerprint(settings)}", samples)
+            ledger.add(job.name, settings, row)
+        if row is not None:
+            rows.append(row)
     return rows
 
 
@@ -344,7 +352,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=_names, default=(), help="datasets, separated by commas")
     parser.add_argument("--samples", type=int, help="of each score (default: the dataset's own number)")
     parser.add_argument("--threads", type=int, help="of PyTorch")
-    parser.add_argument("--out", type=Path, default=Path("runs") / "reference-models", help="where rows and runs go")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "reference-models", help="where runs go")
+    parser.add_argument("--rows", type=Path, default=ROWS / "recipes.jsonl", help="the file of what they gave")
     parser.add_argument("--collect", action="store_true", help="train nothing: show the rows that are there")
     parser.add_argument("--docs", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     return parser.parse_args(arguments)
