@@ -9,7 +9,7 @@ from reference_models.techniques._technique import Technique, feature_count, who
 
 
 class Closeness(nn.Module):
-    """Features (n, d) to (n, d + kernels): for each kernel the sum over the other samples of exp(-L1 distance)."""
+    """Features (n, d) to (n, d + kernels): for each kernel the mean over the other samples of exp(-L1 distance)."""
 
     def __init__(self, feature_count: int, kernels: int, dims: int) -> None:
         super().__init__()
@@ -19,12 +19,15 @@ class Closeness(nn.Module):
         """Features with the closeness joined."""
         projected = torch.einsum("nd,dkj->nkj", features, self.projection)
         distances = (projected[:, None] - projected[None]).abs().sum(3)
-        closeness = torch.exp(-distances).sum(1) - 1  # each sample is at distance 0 of itself
+        # Each sample is at distance 0 of itself. The paper has the sum, of tens, which drowns the features it joins.
+        closeness = (torch.exp(-distances).sum(1) - 1) / max(1, len(features) - 1)
         return torch.cat([features, closeness], dim=1)
 
 
 class MinibatchDiscrimination(Technique):
     """Source: improved techniques, arXiv:1606.03498, section 3.2.
+
+    Batch norm in the discriminator gives a batch of fakes the spread of a real one, and hides what is to be seen.
 
     Args:
         kernels: numbers that join the features.

@@ -29,6 +29,8 @@ class Spread(nn.Module):
 class MinibatchStandardDeviation(Technique):
     """Source: progressive growing, arXiv:1710.10196, section 3; here on the features before the head.
 
+    Batch norm in the discriminator gives a batch of fakes the spread of a real one, and hides what is to be seen.
+
     Args:
         group: samples that are compared with one another; it must divide the batch.
     """

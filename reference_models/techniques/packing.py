@@ -11,6 +11,8 @@ from reference_models.techniques._technique import Moment, Setting, Technique, w
 class Packing(Technique):
     """Source: PacGAN, arXiv:1712.04086: samples are joined along the channels.
 
+    The batch is divided into packs; the paper's code takes a batch as many times as large, for as many judgements.
+
     Args:
         samples: in a pack; it must divide the batch.
     """

@@ -72,7 +72,7 @@ def test_feature_matching_is_the_squared_distance_of_the_means():
     assert alone.generator_loss(torch.tensor(1.0), seen) == 4
 
 
-def test_minibatch_discrimination_sums_the_closeness_to_the_others():
+def test_minibatch_discrimination_is_the_mean_closeness_to_the_others():
     judge = mlp.build(shape=[2], hidden=[])
     technique("minibatch_discrimination", kernels=2, dims=1).alter_discriminator(judge)
     closeness = judge.head[0]
@@ -83,7 +83,7 @@ def test_minibatch_discrimination_sums_the_closeness_to_the_others():
     e = math.exp
     first = [e(-1) + 1, 2 * e(-1), 1 + e(-1)]  # distances along the first coordinate: 1, 0 and 1
     second = [1 + e(-6), 1 + e(-6), 2 * e(-6)]  # twice those along the second: 0, 6 and 6
-    torch.testing.assert_close(joined[:, 2:], torch.tensor([first, second]).T)
+    torch.testing.assert_close(joined[:, 2:], torch.tensor([first, second]).T / 2)
     assert judge(points).shape == (3,)
 
 
