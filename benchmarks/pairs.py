@@ -1,8 +1,9 @@
 """What the literature promises of a technique, beside the same run without it, by seeds.
 
-    python benchmarks/pairs.py                       # three seeds: about an hour
+    python benchmarks/pairs.py                       # three seeds: an hour and a half
+    python benchmarks/pairs.py --seeds 10            # as many as the paper of packing took
     python benchmarks/pairs.py --only packing
-    python benchmarks/pairs.py --docs                # the table so far into docs/promised-pairs.md
+    python benchmarks/pairs.py --seeds 10 --collect --docs  # the rows so far into docs/promised-pairs.md
 
 Stop it when you like: a run that is done is a row in benchmarks/rows, one that is under way is resumed. The last part
 trains a Wasserstein GAN, scores it as it goes, and asks how well the critic's loss follows the score.
@@ -50,73 +51,56 @@ class Pair:
     changed: Side
 
 
-# Without penalties, which cover modes by themselves.
-BARE = ("penalties.r1.weight=0",)
-FREE = ("loss=non_saturating", "penalties.r1.weight=0", "penalties.r2.weight=0", "discriminator.config.norm=batch")
-# Two updates of the generator to each of the discriminator, on which packing was shown (arXiv:1712.04086, table 2), and
-# no batch norm in the generator, which would keep the images of a batch apart.
-HASTY = (
-    *FREE,
-    "generator.config.norm=none",
-    "generator.steps=2",
-    "generator.optimizer.learning_rate=1e-3",
-    "discriminator.optimizer.learning_rate=5e-4",
+PROMISES = {
+    "packing": "arXiv:1712.04086",
+    "minibatch discrimination": "arXiv:1606.03498",
+    "minibatch standard deviation": "arXiv:1710.10196",
+    "relativistic loss": "arXiv:2501.05441",
+}
+PACKED = "techniques.packing.samples=2"
+PACKED_IMAGES = (PACKED, "batch_size=128")  # as many packs as there were samples, as in the paper's code
+PACKED_POINTS = (PACKED, "batch_size=256")
+DISCRIMINATION = "techniques.minibatch_discrimination={}"
+DEVIATION = "techniques.minibatch_standard_deviation={}"
+RELATIVISTIC = "loss=relativistic"
+# No penalties, which cover modes by themselves, and no batch norm in the discriminator, which hides from the minibatch
+# techniques how much a batch differs.
+BARE = (
+    "loss=non_saturating",
+    "penalties.r1.weight=0",
+    "penalties.r2.weight=0",
+    "discriminator.config.norm=none",
 )
-PACKING = ("packing", "arXiv:1712.04086")
-DISCRIMINATION = ("minibatch discrimination", "arXiv:1606.03498")
-DEVIATION = ("minibatch standard deviation", "arXiv:1710.10196")
-RELATIVISTIC = ("relativistic loss", "arXiv:2501.05441")
+WIDE = Side("dcgan", "wide", BARE)
+NARROW = Side("dcgan", "narrow", (*BARE, "discriminator.config.width=4"))  # after arXiv:1712.04086, table 3
+POINTS = Side("vanilla", "bare", ("penalties.r1.weight=0",))
+UNPAIRED = Side("r3gan", "unpaired", ("loss=non_saturating",))
+NORMLESS = Side("r3gan", "normless", (*UNPAIRED.overrides, "generator.config.norm=none"))  # after arXiv:2501.05441
 
 
-def _beside(base: Side, variant: str, change: str) -> tuple[Side, Side]:
-    return base, Side(base.recipe, variant, (*base.overrides, change))
+def _pair(promise: str, dataset: str, steps: int, base: Side, *change: str) -> Pair:
+    """The base, and the same with a change."""
+    changed = Side(base.recipe, f"{base.variant}-{promise.replace(' ', '-')}", (*base.overrides, *change))
+    return Pair(promise, PROMISES[promise], dataset, steps, base, changed)
 
 
-COLLAPSED, BARE_POINTS = Side("dcgan", "hasty", HASTY), Side("vanilla", "bare", BARE)
-COLLAPSING = (
-    Pair(*PACKING, "stacked-mnist", 600, *_beside(COLLAPSED, "hasty-packed", "techniques.packing.samples=2")),
-    Pair(
-        *DISCRIMINATION,
-        "stacked-mnist",
-        600,
-        *_beside(COLLAPSED, "hasty-minibatch", "techniques.minibatch_discrimination={}"),
-    ),
-    Pair(
-        *DEVIATION,
-        "stacked-mnist",
-        600,
-        *_beside(COLLAPSED, "hasty-deviation", "techniques.minibatch_standard_deviation={}"),
-    ),
-    Pair(*RELATIVISTIC, "stacked-mnist", 600, *_beside(COLLAPSED, "hasty-relativistic", "loss=relativistic")),
+HARD = (
+    _pair("packing", "stacked-mnist", 1200, NARROW, *PACKED_IMAGES),
+    _pair("minibatch discrimination", "stacked-mnist", 1200, NARROW, DISCRIMINATION),
+    _pair("minibatch standard deviation", "stacked-mnist", 1200, NARROW, DEVIATION),
+    _pair("relativistic loss", "stacked-mnist", 800, NORMLESS, RELATIVISTIC),
 )
-SOUND = (
-    Pair(*PACKING, "grid25", 3000, *_beside(BARE_POINTS, "packed", "techniques.packing.samples=4")),
-    Pair(
-        *PACKING,
-        "stacked-mnist",
-        1200,
-        *_beside(
-            Side("dcgan", "small", (*FREE, "discriminator.config.width=8")),
-            "small-packed",
-            "techniques.packing.samples=2",
-        ),
-    ),
-    Pair(*DISCRIMINATION, "grid25", 3000, *_beside(BARE_POINTS, "minibatch", "techniques.minibatch_discrimination={}")),
-    Pair(
-        *DEVIATION,
-        "stacked-mnist",
-        600,
-        *_beside(Side("lsgan", "plain"), "deviation", "techniques.minibatch_standard_deviation={}"),
-    ),
-    Pair(
-        *RELATIVISTIC,
-        "stacked-mnist",
-        600,
-        Side("r3gan", "not-relativistic", ("loss=non_saturating",)),
-        Side("r3gan", "relativistic"),
-    ),
+EASY = (
+    _pair("packing", "grid25", 9000, POINTS, *PACKED_POINTS),
+    _pair("packing", "stacked-mnist", 1200, WIDE, *PACKED_IMAGES),
+    _pair("minibatch discrimination", "stacked-mnist", 1200, WIDE, DISCRIMINATION),
+    _pair("minibatch standard deviation", "stacked-mnist", 1200, WIDE, DEVIATION),
+    _pair("relativistic loss", "stacked-mnist", 600, UNPAIRED, RELATIVISTIC),
 )
-BEDS = {"Where the run without it collapses": COLLAPSING, "Where it does not": SOUND}
+BEDS = {
+    "A narrow discriminator, or a generator without norm": HARD,
+    "A discriminator of its usual width, and a generator with batch norm": EASY,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -211,17 +195,11 @@ def page(
         "run without it.",
     ]
     for bed, pairs in beds.items():
-        lines += [
-            "",
-            f"## {bed}",
-            "",
-            "| technique | source | data | run | steps | seconds | seeds | modes | KL | high quality | kept |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        for pair in pairs:
-            base, changed = found[pair.base], found[pair.changed]
-            if base and changed:
-                lines += [_line(pair, pair.base, base, ""), _line(pair, pair.changed, changed, _kept(base, changed))]
+        lines += ["", f"## {bed}"]
+        for base in dict.fromkeys(pair.base for pair in pairs):
+            tried = [pair for pair in pairs if pair.base == base and found[pair.changed]]
+            if found[base] and tried:
+                lines += _table(base, tried, found)
     lines += [
         "",
         "## The critic's loss",
@@ -245,18 +223,32 @@ def _job(pair: Pair, side: Side, seed: int) -> Job:
     return Job(side.recipe, pair.dataset, seed, overrides=side.overrides, variant=side.variant, steps=pair.steps)
 
 
-def _line(pair: Pair, side: Side, rows: Sequence[Mapping[str, Any]], kept: str) -> str:
-    cells = " | ".join(_cell(rows, key) for key in ("modes", "mode_kl", "high_quality"))
-    repeated = len(pair.base.overrides) if side is pair.changed and _extends(side, pair.base) else 0
-    name = "the same with" if repeated else f"`{side.recipe}`"
-    what = " ".join([name, *(f"`--set {each}`" for each in side.overrides[repeated:])])
+def _table(base: Side, pairs: Sequence[Pair], found: Mapping[Side, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """The run without any technique, and under it each of those with one."""
+    first = pairs[0]
+    without = found[base]
+    return [
+        "",
+        f"`{base.recipe}` on {first.dataset}, {first.steps:,} steps, {_sets(base.overrides)}:",
+        "",
+        "| with | source | by | seeds | seconds | modes | KL | kept |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| nothing | | | {_cells(without)} | |",
+        *(
+            f"| {pair.name} | {pair.source} | {_sets(pair.changed.overrides[len(base.overrides) :])} "
+            f"| {_cells(found[pair.changed])} | {_kept(without, found[pair.changed])} |"
+            for pair in pairs
+        ),
+    ]
+
+
+def _sets(overrides: Sequence[str]) -> str:
+    return " ".join(f"`--set {each}`" for each in overrides)
+
+
+def _cells(rows: Sequence[Mapping[str, Any]]) -> str:
     seconds = statistics.fmean(row["seconds"] for row in rows)
-    length = f"{pair.steps:,} | {seconds:.0f} | {len(rows)}"
-    return f"| {pair.name} | {pair.source} | {pair.dataset} | {what} | {length} | {cells} | {kept} |"
-
-
-def _extends(side: Side, base: Side) -> bool:
-    return side.recipe == base.recipe and side.overrides[: len(base.overrides)] == base.overrides
+    return f"{len(rows)} | {seconds:.0f} | {_spread(rows, 'modes', 0)} | {_spread(rows, 'mode_kl', 2)}"
 
 
 def _kept(base: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]]) -> str:
@@ -266,20 +258,15 @@ def _kept(base: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]
     return "in every seed" if len(having) > 1 and min(having) > max(without) else "yes"
 
 
-def _cell(rows: Sequence[Mapping[str, Any]], key: str) -> str:
-    values = [row["scores"][key] for row in rows if row["scores"].get(key) is not None]
-    if not values:
-        return ""
-    digits = 1 if key == "modes" else 3
-    return f"{statistics.fmean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+def _spread(rows: Sequence[Mapping[str, Any]], key: str, digits: int) -> str:
+    values = [row["scores"][key] for row in rows]
+    return f"{statistics.fmean(values):,.{digits}f} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many (default 3)")
-    parser.add_argument(
-        "--only", action="append", choices=[pair.name for pair in COLLAPSING], help="a pair; may be repeated"
-    )
+    parser.add_argument("--only", action="append", choices=[*PROMISES], help="a pair; may be repeated")
     parser.add_argument("--threads", type=int, help="of PyTorch")
     parser.add_argument("--out", type=Path, default=Path("runs") / "pairs", help="where runs go")
     parser.add_argument("--rows", type=Path, default=ROWS / "pairs.jsonl", help="the file of what they gave")
