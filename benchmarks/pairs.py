@@ -115,18 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     ledger = Ledger(options.rows)
     found = {
-        side: done(
-            [_job(pair, side, seed) for seed in range(options.seeds)],
-            ledger,
-            options.out,
-            None,
-            collect=options.collect,
-        )
+        side: rows_of(pair, side, options.seeds, ledger, None if options.collect else options.out)
         for pairs in beds.values()
         for pair in pairs
         for side in (pair.base, pair.changed)
     }
-    losses = [] if options.only else tracked(ledger, options.out, options.seeds, collect=options.collect)
+    losses = [] if options.only else tracked(ledger, None if options.collect else options.out, options.seeds)
     text = page(beds, found, losses)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
@@ -134,14 +128,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def tracked(ledger: Ledger, out: Path, seeds: int, *, collect: bool) -> list[dict[str, Any]]:
-    """Of each run of a critic: its loss between two scores, and the scores; one that is not on the disk is run."""
+def rows_of(pair: Pair, side: Side, seeds: int, ledger: Ledger, out: Path | None = None) -> list[dict[str, Any]]:
+    """The rows of one side of a pair; what is missing is run into `out`, or left out if that is None."""
+    jobs = [
+        Job(side.recipe, pair.dataset, seed, overrides=side.overrides, variant=side.variant, steps=pair.steps)
+        for seed in range(seeds)
+    ]
+    return done(jobs, ledger, out, None)
+
+
+def tracked(ledger: Ledger, out: Path | None, seeds: int) -> list[dict[str, Any]]:
+    """Of each run of a critic: its loss between two scores, and the scores; `out` as in `rows_of`."""
     rows = []
     for seed in range(seeds):
         for recipe in CRITICS:
             name, settings = f"critic-{recipe}-{seed}", Job(recipe, DIGITS, seed, overrides=FOLLOWED).settings()
             row = ledger.find(name, settings)
-            if row is None and not collect:
+            if row is None and out is not None:
                 row = follow(recipe, seed, out / name)
                 ledger.add(name, settings, row)
             if row is not None:
@@ -217,10 +220,6 @@ def page(
             spread = f"{min(values):.2f} to {max(values):.2f}"
             lines.append(f"| `{recipe}` | {len(values)} | {statistics.fmean(values):.2f} ({spread}) |")
     return "\n".join([*lines, ""])
-
-
-def _job(pair: Pair, side: Side, seed: int) -> Job:
-    return Job(side.recipe, pair.dataset, seed, overrides=side.overrides, variant=side.variant, steps=pair.steps)
 
 
 def _table(base: Side, pairs: Sequence[Pair], found: Mapping[Side, Sequence[Mapping[str, Any]]]) -> list[str]:

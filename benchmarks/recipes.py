@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-    rows = done(jobs, Ledger(options.rows), options.out, options.samples, collect=options.collect)
+    rows = done(jobs, Ledger(options.rows), None if options.collect else options.out, options.samples)
     text = page(rows)
     if options.docs:
         PAGE.write_text(text, encoding="utf-8")
@@ -149,13 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def done(jobs: Sequence[Job], ledger: Ledger, out: Path, samples: int | None, *, collect: bool) -> list[dict[str, Any]]:
-    """The rows of the jobs; one that is not in the ledger is run, unless they are only to be collected."""
+def done(jobs: Sequence[Job], ledger: Ledger, out: Path | None, samples: int | None) -> list[dict[str, Any]]:
+    """The rows of the jobs; one that is not in the ledger is run into `out`, or left out if that is None."""
     rows = []
     for job in jobs:
         settings = job.settings()
         row = ledger.find(job.name, settings)
-        if row is None and not collect:
+        if row is None and out is not None:
             print(f"{job.name} ...", file=sys.stderr, flush=True)
             row = run(job, out / f"{job.name}-{fingerprint(settings)}", samples)
             ledger.add(job.name, settings, row)

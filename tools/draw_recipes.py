@@ -23,7 +23,7 @@ from reference_models.networks.generators import stylegan
 from reference_models.training.preview import BORDER
 
 RUNS = HOME / "runs" / "pictures"
-FAULTS = HOME / "runs" / "faults" / "runs"
+FAULTS = HOME / "runs" / "faults"
 SIDE = 28
 ROWS, COLUMNS = 6, 8
 
