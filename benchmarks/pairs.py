@@ -197,6 +197,8 @@ def page(
         "number of steps. Means over the seeds, with the smallest and largest. The promise is that the technique",
         "covers more modes, and it is kept if the mean is higher; p is how often chance would make the means differ so",
         "much, by permutations of the runs.",
+        "",
+        "![Modes that each run covers, with each technique and without](images/promised-pairs.png)",
     ]
     for bed, pairs in beds.items():
         lines += ["", f"## {bed}"]
