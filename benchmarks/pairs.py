@@ -270,7 +270,7 @@ def _kept(base: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]
 
     found = permutation_test((having, without), more, alternative="greater", rng=np.random.default_rng(0))
     chance = "p < 0.001" if found.pvalue < 0.001 else f"p = {found.pvalue:.3f}"
-    return f"{'yes' if round(found.pvalue, 3) <= CHANCE else 'not clear'}, {chance}"
+    return f"{'yes' if found.pvalue <= CHANCE else 'not clear'}, {chance}"
 
 
 def _spread(rows: Sequence[Mapping[str, Any]], key: str, digits: int) -> str:
