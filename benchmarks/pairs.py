@@ -101,7 +101,7 @@ EASY = (
 )
 BEDS = {
     "A narrow discriminator, or a generator without norm": HARD,
-    "A discriminator of its usual width, and a generator with batch norm": EASY,
+    "A discriminator of its usual width": EASY,
 }
 
 
@@ -194,8 +194,8 @@ def page(
     lines = [
         "# What techniques promise",
         "",
-        "Made by `python benchmarks/pairs.py --docs`: the same run with and without a technique, for the same",
-        "number of steps. Means over the seeds, with the smallest and largest. The promise is that the technique",
+        "Made by `python benchmarks/pairs.py --seeds 10 --docs`, as far as it has come: the same run",
+        "with and without a technique, for the same number of steps. Means over the seeds, with the smallest and largest. The promise is that the technique",
         "covers more modes. p is how often chance would make the mean so much higher, by permutations of the runs: the",
         f"promise is kept if that is {CHANCE:g} at most, and not clear if the mean is higher all the same.",
         "",
