@@ -194,10 +194,11 @@ def page(
     lines = [
         "# What techniques promise",
         "",
-        "Made by `python benchmarks/pairs.py --seeds 10 --docs`, as far as it has come: the same run with and without a",
-        "technique, for the same number of steps. Means over the seeds, with the smallest and largest. The promise is",
-        "that the technique covers more modes. p is how often chance would make the mean so much higher, by permutations",
-        f"of the runs: the promise is kept if that is {CHANCE:g} at most, and not clear if the mean is higher all the same.",
+        "Made by `python benchmarks/pairs.py --seeds 10 --docs`, as far as it has come: the same run with and",
+        "without a technique, for the same number of steps. Means over the seeds, with the smallest and largest.",
+        "The promise is that the technique covers more modes. p is how often chance would make the mean so much",
+        f"higher, by permutations of the runs: the promise is kept if that is {CHANCE:g} at most, and not clear if",
+        "the mean is higher all the same.",
         "",
         "![Modes that each run covers, with each technique and without](images/promised-pairs.png)",
     ]
