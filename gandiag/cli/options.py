@@ -159,6 +159,8 @@ class Scoring:
     @property
     def kept(self) -> Path | bool:
         """The folder in which features are kept, or whether the user's own is."""
+        if self.cache is not None and self.no_cache:
+            raise click.UsageError("--cache names a folder and --no-cache keeps nothing: give one of them")
         return not self.no_cache if self.cache is None else self.cache
 
 

@@ -33,7 +33,8 @@ class SourceInfo:
         quantisation: `uint8` for images, `none` for points.
         size: how many samples there are; None for as many as asked.
         path: where it came from, if from a file.
-        sha256: of its content.
+        sha256: of its content: of its samples, or of a checkpoint's file.
+        shuffled: whether stored samples are read in gandiag's fixed random order, not in that of their rows or names.
         weights: which of a checkpoint's weights are used, `generator_ema` or `generator`.
         dataset: name of the data that it imitates, if it says so.
         step: generator steps that it was trained for, if it says so.
@@ -49,6 +50,7 @@ class SourceInfo:
     size: int | None = None
     path: str | None = None
     sha256: str | None = None
+    shuffled: bool = False
     weights: str | None = None
     dataset: str | None = None
     step: int | None = None

@@ -111,6 +111,7 @@ def _key(source: Source, task: Task, head: str, rows: int, keep: Keep) -> dict[s
         "version": VERSION,
         "torch": torch.__version__,
         "source": source.info.sha256,
+        "shuffled": source.info.shuffled,
         "weights": source.info.weights,
         "details": dict(source.info.details),
         "shape": list(source.info.shape),

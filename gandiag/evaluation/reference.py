@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gandiag.core.errors import UnknownNameError, UsageError, shown
+from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
 from gandiag.core.modes import Modes
 from gandiag.core.protocols import Dataset, Extractor, Source
 from gandiag.evaluation.extract import labels_of
@@ -44,6 +44,11 @@ class Reference:
         return None if self.source is None else self.source.info.sha256
 
     @property
+    def precision(self) -> str | None:
+        """In which the features of a statistics file were computed, where it says so; None for samples."""
+        return None if self.statistics is None else self.statistics.protocol.get("precision")
+
+    @property
     def given(self) -> frozenset[str] | None:
         """The heads that a statistics file gives; None for samples, which give all."""
         if self.statistics is None:
@@ -74,6 +79,8 @@ def open_reference(fake: Source, against: Samples | None, access: Access, *, nee
     Raises:
         UsageError: there is none, and a metric needs it.
     """
+    if isinstance(against, ReferenceStatistics):
+        return Reference(statistics=against)
     if isinstance(against, str | os.PathLike) and is_statistics_file(against):
         return Reference(statistics=read_statistics(against))
     if against is not None:
@@ -93,12 +100,18 @@ def open_reference(fake: Source, against: Samples | None, access: Access, *, nee
     return Reference()
 
 
-def check_extractor(statistics: ReferenceStatistics, extractors: Mapping[str, Extractor]) -> None:
-    """See that the samples are looked at as those of the statistics were.
+def check_statistics(statistics: ReferenceStatistics, fake: Source, extractors: Mapping[str, Extractor]) -> None:
+    """See that the samples are of the shape of those behind the statistics, and looked at as those were.
 
     Raises:
-        UsageError: they are not, so that the score would compare two networks or two ways to resize.
+        InputError: they have another shape.
+        UsageError: the score would compare two networks, or two ways to resize.
     """
+    source = statistics.protocol.get("source")
+    shape = source.get("shape") if isinstance(source, Mapping) else None
+    if shape is not None and list(fake.info.shape) != list(shape):
+        message = f"the samples of {fake.info.name} are {fake.info.shape}, those of the statistics {statistics.name}"
+        raise InputError(f"{message} were {tuple(shape)}; score against a reference of the same shape")
     for name, opened in extractors.items():
         ours, theirs = opened.info, statistics
         for what, found, expected, option in (

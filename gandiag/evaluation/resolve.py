@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from gandiag.core import seeds
@@ -17,12 +16,14 @@ from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown,
 from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Conditioning, Dataset, ImageSpec, Latent, Source
 from gandiag.datasets import DATASETS, load_dataset
-from gandiag.sources.arrays import tensor_source
+from gandiag.sources.arrays import as_tensor, tensor_source
 from gandiag.sources.checkpoint import Checkpoint
 from gandiag.sources.formats import SourceOptions, find_file, open_file
 from gandiag.sources.generator import checkpoint_source, generator_source
 from gandiag.sources.inputs import Inputs, shapes_of
 from gandiag.sources.items import items_source
+from gandiag.sources.sample_names import IMAGE_KEYS, LABEL_KEYS
+from gandiag.sources.saved import sample_tensors
 from gandiag.sources.stdin import STDIN, stdin_source
 
 Samples = str | os.PathLike[str] | Source | nn.Module | Callable[..., Tensor] | Tensor | Any
@@ -52,8 +53,10 @@ def open_source(
     """
     if isinstance(samples, str | os.PathLike):
         return _named(samples, access)
-    if isinstance(samples, Tensor | np.ndarray):
-        return tensor_source(torch.as_tensor(samples), in_order=access.by_name)
+    if isinstance(samples, Tensor):
+        return tensor_source(samples, in_order=access.by_name)
+    if isinstance(samples, np.ndarray):
+        return tensor_source(as_tensor(samples, "array"), in_order=access.by_name)
     if isinstance(samples, Source):
         return samples
     if isinstance(samples, Checkpoint):
@@ -80,11 +83,27 @@ def open_source(
             device=access.device,
             precision=access.precision,
         )
+    if isinstance(samples, Mapping):
+        return _mapping(samples, access)
     if hasattr(samples, "__iter__") or (hasattr(samples, "__getitem__") and hasattr(samples, "__len__")):
         return items_source(samples, in_order=access.by_name)
     raise UsageError(
         f"{type(samples).__name__} cannot be scored; give a path, a network, a function, a tensor or a dataset"
     )
+
+
+def _mapping(samples: Mapping[Any, Any], access: Access) -> Source:
+    """Images and maybe classes by their usual names, as in a file of `torch.save`."""
+    arrays = {name: each for name, each in samples.items() if isinstance(each, Tensor | np.ndarray)}
+    held = {name: each if isinstance(each, Tensor) else as_tensor(each, shown(name)) for name, each in arrays.items()}
+    known = sample_tensors(held) if len(held) == len(samples) else {}
+    key = next((name for name in IMAGE_KEYS if name in known), None)
+    if key is None:
+        names = ", ".join(shown(name) for name in list(samples)[:6]) or "nothing"
+        message = f"a dict of {names} cannot be scored; give arrays by one of the names {', '.join(IMAGE_KEYS)}"
+        raise UsageError(f"{message}, and classes as {LABEL_KEYS[0]}")
+    classes = next((known[name] for name in LABEL_KEYS if name in known and name != key), None)
+    return tensor_source(known[key], "dict", in_order=access.by_name, classes=classes)
 
 
 def reference_access(access: Access) -> Access:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from gandiag.core.errors import GandiagError, UsageError, shown
+from gandiag.core.errors import GandiagError
 from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Conditioning, ImageSpec, Latent, Precision, ProgressCallback, Source
+from gandiag.core.whole_number import whole_number
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.batches import Batch, batches, fitting_batch
 from gandiag.evaluation.extract import BATCH, labels_of
@@ -63,9 +64,9 @@ def sample(
     Raises:
         GandiagError: the source cannot be read, or the files cannot be written; nothing half-written stays.
     """
-    for name, value in (("samples", samples), ("batch_size", batch_size)):
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
+    samples = None if samples is None else whole_number("samples", samples, 1)
+    batch_size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    seed = whole_number("seed", seed)
     device = environment.resolve_device(device, precision)
     root = None if data_root is None else Path(data_root)
     access = feeding(

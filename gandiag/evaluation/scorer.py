@@ -28,6 +28,7 @@ from gandiag.core.protocols import (
 )
 from gandiag.core.result import Result
 from gandiag.core.score import Score
+from gandiag.core.whole_number import whole_number
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.batches import fitting_batch
 from gandiag.evaluation.describe import describe_reference, describe_source, find_warnings
@@ -45,10 +46,10 @@ from gandiag.evaluation.partners import (
     paired_metrics,
 )
 from gandiag.evaluation.paths import has_paths
-from gandiag.evaluation.reference import Reference, check_extractor, open_held_out, open_reference
+from gandiag.evaluation.reference import Reference, check_statistics, open_held_out, open_reference
 from gandiag.evaluation.resolve import Access, Samples, open_source
 from gandiag.evaluation.sides import Memory, Meter, Pass, Sides, extract_sides
-from gandiag.extractors import open_extractor
+from gandiag.extractors import check_used, open_extractor
 from gandiag.statistics import collective
 from gandiag.statistics.cache import Cache, default_cache_folder
 from gandiag.statistics.feature_bank import FeatureBank
@@ -120,8 +121,7 @@ class Scorer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        _check_options(settings.samples, settings.seed, settings.batch_size, settings.precision)
-        self._settings = settings
+        self._settings = settings = _checked(settings)
         self._device = environment.resolve_device(settings.device, settings.precision)
         self._rules = protocol_of(settings.like)
         names = [settings.metrics] if isinstance(settings.metrics, str) else settings.metrics
@@ -188,8 +188,11 @@ class Scorer:
         ]
         extractors, requests = self._open_extractors(requests, notes)
         if reference.statistics is not None:
-            check_extractor(reference.statistics, extractors)
+            check_statistics(reference.statistics, fake, extractors)
             notes += reference.statistics.warnings
+            if reference.precision not in (None, settings.precision):
+                made = f"the statistics {reference.name} were made in {shown(reference.precision)}"
+                notes.append(f"{made}, and these samples are looked at in {settings.precision}: see --precision")
         requests = _served(requests, extractors, fake, reference, others, partners)
         plan.check_samples(requests, count, fake.info.name)
         usual = min((each.info.batch_size for each in extractors.values()), default=BATCH)
@@ -217,7 +220,7 @@ class Scorer:
             "device": self._device.partition(":")[0],
             "batch_size": opened.batch_size,
         }
-        keep = Keep(_cache(settings.cache, notes.append), shared)
+        keep = Keep(_cache(settings.cache, notes.append), {**shared, "compiled": settings.compiled})
         progress = _titled(settings.progress, title) if collective.rank() == 0 else None
         how = Pass(opened.extractors, opened.batch_size, self._device, keep, progress, notes.append, self._memory)
         sides = extract_sides(
@@ -319,10 +322,7 @@ class Scorer:
                 if not all(request.optional for request in users):
                     raise
                 notes.append(f"{', '.join(request.name for request in users)} left out: {error}")
-        if options.weights is not None and opened[names[0]].info.sha256 is None:
-            raise UsageError(f"--weights was given, and the extractor {names[0]} has no weights")
-        if preprocessing is not None and not any(preprocessing in each.info.preprocessing for each in opened.values()):
-            raise UsageError(f"--preprocessing was given, and the extractors {', '.join(names)} have one of their own")
+        check_used(opened.values(), options.weights, preprocessing)
         kept = [
             request.renamed(opened[request.extractor].info.name) if request.extractor else request
             for request in requests
@@ -331,14 +331,15 @@ class Scorer:
         return {each.info.name: each for each in opened.values()}, kept
 
 
-def _check_options(samples: int | None, seed: int, batch_size: int | None, precision: str) -> None:
-    for name, value in (("samples", samples), ("batch_size", batch_size)):
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
-    if not isinstance(seed, int):
-        raise UsageError(f"seed is {shown(seed)}, expected a whole number")
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision is {shown(precision)}, expected one of {', '.join(PRECISIONS)}")
+def _checked(settings: Settings) -> Settings:
+    if settings.precision not in PRECISIONS:
+        raise UsageError(f"precision is {shown(settings.precision)}, expected one of {', '.join(PRECISIONS)}")
+    return replace(
+        settings,
+        samples=None if settings.samples is None else whole_number("samples", settings.samples, 1),
+        batch_size=None if settings.batch_size is None else whole_number("batch_size", settings.batch_size, 1),
+        seed=whole_number("seed", settings.seed),
+    )
 
 
 def _needing_reference(requests: Sequence[plan.Request]) -> list[str]:
@@ -438,6 +439,8 @@ def _compute(
             "n_real": found.n_real,
             "n_fake": found.n_fake,
             **partners.identity(request.metric.heads),
+            **({"held_out": protocol["held_out"]} if request.metric.needs_held_out else {}),
+            **({} if reference.precision in (None, protocol["precision"]) else {"of_reference": reference.precision}),
         }
         digest = fingerprint(identity)
         finished[name + request.suffix] = replace(found, extractor=request.extractor or None, fingerprint=digest)

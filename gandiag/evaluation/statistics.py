@@ -7,14 +7,15 @@ import os
 from pathlib import Path
 
 from gandiag._version import __version__
-from gandiag.core.errors import InputError, UsageError, shown
+from gandiag.core.errors import InputError
 from gandiag.core.protocols import Extractor, ExtractorOptions, Precision, ProgressCallback, Source
+from gandiag.core.whole_number import whole_number
 from gandiag.evaluation import environment, plan
 from gandiag.evaluation.batches import fitting_batch
 from gandiag.evaluation.extract import Task, extract
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
 from gandiag.evaluation.sides import Meter
-from gandiag.extractors import open_extractor
+from gandiag.extractors import check_used, open_extractor
 from gandiag.statistics.reference_statistics import ReferenceStatistics
 from gandiag.statistics.statistics_file import CONVENTION
 
@@ -55,9 +56,8 @@ def build_statistics(
     Raises:
         GandiagError: the input or an option cannot be used; the message says which and what to do.
     """
-    for name, value in (("samples", samples), ("batch_size", batch_size)):
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            raise UsageError(f"{name} is {shown(value)}, expected a whole number of 1 or more")
+    samples = None if samples is None else whole_number("samples", samples, 1)
+    batch_size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
     device = environment.resolve_device(device, precision)
     root = None if data_root is None else Path(data_root)
     access = Access(0, device, precision, data_root=root, download=download)
@@ -103,6 +103,5 @@ def _sample_count(real: Source, samples: int | None) -> int:
 
 def _open_extractor(real: Source, name: str | None, options: ExtractorOptions) -> Extractor:
     opened = open_extractor(plan.extractor_named(name) if name is not None else plan.default_extractor(real), options)
-    if options.weights is not None and opened.info.sha256 is None:
-        raise UsageError(f"--weights was given, and the extractor {opened.info.name} has no weights")
+    check_used([opened], options.weights, options.preprocessing)
     return opened

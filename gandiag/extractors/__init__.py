@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from gandiag.core.errors import UsageError
 from gandiag.core.protocols import Extractor, ExtractorFactory, ExtractorOptions
 from gandiag.core.registry import Registry
 
@@ -25,3 +27,21 @@ def open_extractor(name_or_path: str, options: ExtractorOptions) -> Extractor:
 
         return file_extractor(Path(name_or_path), options)
     return EXTRACTORS.load(name_or_path)(options)
+
+
+def check_used(opened: Iterable[Extractor], weights: Path | None, preprocessing: str | None) -> None:
+    """See that what was asked of extractors is what they do.
+
+    Raises:
+        UsageError: none of them has weights, or looks at images in that way.
+    """
+    infos = [each.info for each in opened]
+    names = ", ".join(info.name for info in infos)
+    whose = f"the extractor {names} has" if len(infos) == 1 else f"the extractors {names} have"
+    if weights is not None and all(info.sha256 is None for info in infos):
+        raise UsageError(f"--weights was given, and {whose} no weights")
+    # An extractor says the name of the protocol first, and then maybe what it does beside.
+    begins = (f"{preprocessing} to ", f"{preprocessing}, ")
+    found = any(info.preprocessing == preprocessing or info.preprocessing.startswith(begins) for info in infos)
+    if preprocessing is not None and not found:
+        raise UsageError(f"--preprocessing was given, and {whose} one of their own")

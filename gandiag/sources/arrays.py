@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from gandiag.core.errors import InputError, shown
-from gandiag.core.files import file_sha256
 from gandiag.core.protocols import SourceInfo
 from gandiag.sources.order import fair_order
 
@@ -116,7 +115,7 @@ def table_source(
     Args:
         table: where they are.
         name: what to call it.
-        path: the file it came from, whose content is what tells it apart.
+        path: the file it came from.
         in_order: keep the order of the rows.
         classes: of each row, if they have any.
         lossy: the compression that changed its images, if one did.
@@ -128,9 +127,10 @@ def table_source(
     title = name if path is None else shown(name)
     _check_shape(table, title)
     count = table.shape[0]
-    digest = _check_values(table, title, hashed=path is None)
+    digest = _check_values(table, title)
     if classes is not None:
         classes = _checked_classes(classes, count, title)
+        digest.update(classes.numpy().tobytes())
     example = _samples(table.take(np.zeros(1, dtype=np.int64)))
     info = SourceInfo(
         name=name,
@@ -139,7 +139,8 @@ def table_source(
         quantisation="none" if example.ndim == 2 else "uint8",
         size=count,
         path=path,
-        sha256=digest if path is None else file_sha256(path),
+        sha256=digest.hexdigest(),
+        shuffled=not in_order,
         lossy=lossy,
         warnings=tuple(warnings),
     )
@@ -197,8 +198,11 @@ def _check_shape(table: Table, title: str) -> None:
         raise InputError(f"{message} with one sample or more")
 
 
-def _check_values(table: Table, title: str, *, hashed: bool) -> str:
-    """Look at every value once: finite, and of images in the range that their type means; the hash of all."""
+def _check_values(table: Table, title: str) -> hashlib._Hash:
+    """Look at every value once: finite, and of images in the range that their type means; the hash of all.
+
+    It is that of the samples and not of a file: one file may hold several arrays, and several files the same samples.
+    """
     count, points = table.shape[0], len(table.shape) == 2
     floating, bytes_ = table.dtype.is_floating_point, table.dtype == torch.uint8
     row = max(1, int(np.prod(table.shape[1:])) * table.dtype.itemsize)
@@ -207,22 +211,20 @@ def _check_values(table: Table, title: str, *, hashed: bool) -> str:
     shape = tuple(_samples(table.take(np.zeros(1, dtype=np.int64))).shape[1:]) if points or floating or bytes_ else ()
     digest = hashlib.sha256(repr(((count, *shape), str(kind))).encode())
     smallest, largest = float("inf"), float("-inf")
-    if bytes_ and not hashed:
-        return ""
     for start in range(0, count, step):
         rows = table.take(np.arange(start, min(start + step, count), dtype=np.int64))
         if floating and not bool(torch.isfinite(rows).all()):
             raise InputError(f"{title} holds NaN or infinite values")
         if not points and not bytes_:
             smallest, largest = min(smallest, float(rows.min())), max(largest, float(rows.max()))
-        if hashed and (points or bytes_ or (floating and smallest >= 0 and largest <= 1)):
+        if points or bytes_ or (floating and smallest >= 0 and largest <= 1):
             digest.update(_samples(rows).numpy().tobytes())
     if not points and not bytes_ and (not floating or smallest < 0 or largest > 1):
         found = f"{table.dtype} images with values from {smallest:.3g} to {largest:.3g}"
         raise InputError(
             f"{title} holds {found}; give uint8 from 0 to 255, or floats from 0 to 1{_advice(smallest, largest)}"
         )
-    return digest.hexdigest()
+    return digest
 
 
 def _advice(smallest: float, largest: float) -> str:

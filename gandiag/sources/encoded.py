@@ -140,7 +140,7 @@ def encoded_source(
         if not all(0 <= number < MOST_CLASSES for number in classes):
             raise InputError(f"{shown(name)} has classes beyond 0 to {MOST_CLASSES:,}; number them from 0")
         digest.update(np.asarray(classes, dtype=np.int64)[places].tobytes())
-    count = len(keys)
+    count, shuffled = len(keys), not (by_name or in_order)
     info = SourceInfo(
         name=name,
         kind="images",
@@ -149,10 +149,11 @@ def encoded_source(
         size=count,
         path=path,
         sha256=digest.hexdigest(),
+        shuffled=shuffled,
         lossy=", ".join(sorted(survey.lossy)) or None,
         warnings=(*warnings, *_losses(survey, name, count)),
     )
-    order = places if by_name or in_order else places[fair_order(count)]
+    order = places[fair_order(count)] if shuffled else places
     kept = None if classes is None else torch.tensor(classes, dtype=torch.int64)
     return EncodedSource(info, contents, order, survey.checks, kept)
 

@@ -12,10 +12,8 @@ from torch import Tensor
 from gandiag.core.errors import HostileFileError, InputError, shown
 from gandiag.sources.checkpoint import PICKLE
 from gandiag.sources.formats import File
+from gandiag.sources.sample_names import IMAGE_KEYS, LABEL_KEYS
 from gandiag.statistics.torch_archive import check_saved
-
-IMAGE_KEYS = ("images", "samples", "fakes", "data", "x", "arr_0")
-LABEL_KEYS = ("labels", "targets", "classes", "y", "arr_1")
 
 
 def holds_pickle(file: File) -> bool:

@@ -115,6 +115,7 @@ def test_an_empty_folder_is_said_to_be_one(gandiag_command, tmp_path):
         ("build", "ring8", "--out", "x.stats", "-n", 1),
         ("build", "ring8", "--out", "x.stats", "--extractor", "pixel"),
         ("build", "ring8", "--out", "x.stats", "--extractor", "digits"),
+        ("build", "ring8", "--out", "x.stats", "--preprocessing", "clean"),
         ("build", "ring8", "--out", "."),
         ("show", "missing.npz"),
         ("list", "missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import gandiag
@@ -78,3 +79,28 @@ def test_a_damaged_entry_is_computed_again_and_said(tmp_path, passes):
     assert again.scores == first.scores
     assert any("computed again" in warning for warning in again.warnings)
     assert score(tmp_path).warnings == first.warnings
+
+
+def test_two_arrays_of_one_file_are_two_sets_of_samples(tmp_path):
+    draw = np.random.default_rng(0)
+    path = tmp_path / "epochs.npz"
+    np.savez(path, good=draw.normal(size=(200, 2)), bad=draw.normal(3.0, 1.0, size=(200, 2)))
+    reference = draw.normal(size=(200, 2))
+    cached, plain = (
+        [score(cache, "fid", f"{path}:{key}", against=reference, samples=200) for key in ("good", "bad")]
+        for cache in (tmp_path / "cache", False)
+    )
+    assert [each["fid"].value for each in cached] == [each["fid"].value for each in plain]
+    assert cached[0]["fid"].value < 1 < cached[1]["fid"].value
+    same = gandiag.score(f"{path}:good", "fid", against=f"{path}:bad")
+    assert not any("the same samples" in warning for warning in same.warnings)
+
+
+def test_the_order_of_the_samples_is_in_the_key(tmp_path):
+    draw = np.random.default_rng(1)
+    np.save(tmp_path / "fake.npy", draw.integers(0, 256, (100, 1, 4, 4), dtype=np.uint8))
+    options = {"source": str(tmp_path / "fake.npy"), "against": draw.integers(0, 256, (100, 1, 4, 4), dtype=np.uint8)}
+    options |= {"metrics": "kid", "extractor": "pixels", "samples": 60}
+    for like in (None, "torch-fidelity"):  # the other takes the samples in the order of the file
+        cached, plain = (score(cache, like=like, **options) for cache in (tmp_path / "cache", False))
+        assert cached["kid"].value == plain["kid"].value

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import gandiag
-from gandiag.core.errors import UnknownNameError, UsageError
+from gandiag.core.errors import InputError, UnknownNameError, UsageError
 from gandiag.evaluation.statistics import build_statistics
 from gandiag.statistics.statistics_file import write_statistics
 from gandiag.statistics.statistics_npz import write_npz
@@ -51,6 +51,24 @@ def test_default_metrics_are_those_that_a_file_can_serve(tmp_path, statistics, i
 def test_a_metric_that_the_file_cannot_serve_says_why(tmp_path, statistics, images):
     with pytest.raises(UsageError, match="modes"):
         gandiag.score(images, "modes", against=statistics)
+
+
+def test_statistics_say_what_samples_must_share_with_theirs(tmp_path, images):
+    path = tmp_path / "made.safetensors"
+    write_statistics(path, build_statistics(images, extractor="digits", precision="bf16"))
+    with pytest.raises(InputError, match=r"\(1, 14, 14\).*\(1, 28, 28\)"):
+        gandiag.score(images[:, :, ::2, ::2], "fid", against=path)
+    found, same = (gandiag.score(images, "fid", against=path, precision=each) for each in ("fp32", "bf16"))
+    options = {"metrics": "fid", "against": images, "extractor": "digits"}
+    assert any("made in 'bf16'" in warning for warning in found.warnings)
+    assert not any("made in" in warning for warning in same.warnings)
+    assert found["fid"].fingerprint != gandiag.score(images, **options)["fid"].fingerprint
+    assert same["fid"].fingerprint == gandiag.score(images, precision="bf16", **options)["fid"].fingerprint
+
+
+def test_statistics_in_memory_are_a_reference(tmp_path, images, statistics):
+    read = gandiag.read_statistics(statistics)
+    assert gandiag.score(images, "fid", against=read).scores == gandiag.score(images, "fid", against=statistics).scores
 
 
 def test_statistics_of_another_extractor_are_refused(statistics, images):

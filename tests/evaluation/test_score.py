@@ -121,6 +121,40 @@ def test_fingerprints_tell_protocols_apart():
     assert plain["fid"].fingerprint != plain["fid_infinity"].fingerprint
 
 
+def test_other_held_out_samples_are_another_protocol():
+    draw = np.random.default_rng(0)
+    fake, real, one, other = (draw.normal(size=(300, 2)) for _ in range(4))
+    found = [gandiag.score(fake, ["fid", "fld"], against=real, held_out=each) for each in (one, other)]
+    assert found[0]["fld"].fingerprint != found[1]["fld"].fingerprint
+    assert found[0]["fid"].fingerprint == found[1]["fid"].fingerprint
+
+
+def test_arrays_of_every_make_are_samples():
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)
+    expected = gandiag.score(images, "kid", against=images[::-1].copy(), extractor="pixels", samples=50)["kid"].value
+    turned = np.ascontiguousarray(images[..., ::-1])[..., ::-1]  # from BGR, with a stride below zero
+    floats = (images / 255).astype(">f4")
+    for same in (turned, floats, {"images": images, "labels": np.arange(60)}):
+        found = gandiag.score(
+            same, "kid", against=images[::-1], extractor="pixels", samples=np.int64(50), seed=np.int64(0)
+        )
+        assert found["kid"].value == expected
+
+
+@pytest.mark.parametrize(
+    "samples", [np.array(["a", "b"]), np.array([{}, {}]), {"pictures": np.zeros((2, 3, 4, 4))}, {}]
+)
+def test_what_holds_no_samples_is_refused(samples):
+    with pytest.raises((InputError, UsageError), match=r"expected numbers|cannot be scored"):
+        gandiag.score(samples, "fid", against="ring8")
+
+
+@pytest.mark.parametrize("option", ["samples", "batch_size", "seed"])
+def test_what_is_no_whole_number_is_refused(option):
+    with pytest.raises(UsageError, match=rf"^{option} is '0\.5', expected a whole number"):
+        gandiag.score("ring8", "fid", **{option: 0.5})
+
+
 def test_the_result_survives_its_file(tmp_path):
     result = ring()
     result.save(tmp_path / "result.json")

@@ -16,7 +16,7 @@ from gandiag.sources.arrays import Table, TensorTable, table_source
 from gandiag.sources.choice import choose
 from gandiag.sources.file_table import file_table
 from gandiag.sources.formats import File, Reader, SourceOptions
-from gandiag.sources.saved import IMAGE_KEYS, LABEL_KEYS
+from gandiag.sources.sample_names import IMAGE_KEYS, LABEL_KEYS
 from gandiag.sources.spool import Handle, open_handle
 
 MOST_HEADER = 2**26
@@ -65,7 +65,7 @@ def _open(file: File, options: SourceOptions) -> Source:
     said.pop("__metadata__", None)
     key = choose(file, list(said), preferred=IMAGE_KEYS, others=LABEL_KEYS)
     label = next((name for name in LABEL_KEYS if name in said and name != key), None)
-    classes = None if label is None else _whole(_table(handle, said[label], start, f"{file.title}:{label}"))
+    classes = None if label is None else _labels(_table(handle, said[label], start, f"{file.title}:{label}"))
     table = _table(handle, said[key], start, file.title)
     if start + max(map(_end, said.values())) != handle.size:
         raise InputError(f"{shown(file.title)} is damaged or cut short: its tensors do not fill it; copy it again")
@@ -98,8 +98,8 @@ def _table(handle: Handle, entry: dict[str, Any], start: int, title: str) -> Tab
     return file_table(handle, start + begin, shape, dtype, title, watched=True)
 
 
-def _whole(table: Table) -> Tensor:
-    return table.take(np.arange(table.shape[0], dtype=np.int64)).to(torch.int64)
+def _labels(table: Table) -> Tensor:
+    return table.take(np.arange(table.shape[0], dtype=np.int64)) if table.shape else torch.tensor(0)
 
 
 READER = Reader("a safetensors file of samples", _recognises, _open, keyed=True)

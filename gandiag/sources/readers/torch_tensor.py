@@ -7,7 +7,8 @@ from gandiag.core.protocols import Source
 from gandiag.sources.arrays import TensorTable, numbers, table_source
 from gandiag.sources.choice import choose
 from gandiag.sources.formats import File, Reader, SourceOptions
-from gandiag.sources.saved import IMAGE_KEYS, LABEL_KEYS, holds_samples, load_saved, sample_tensors
+from gandiag.sources.sample_names import IMAGE_KEYS, LABEL_KEYS
+from gandiag.sources.saved import holds_samples, load_saved, sample_tensors
 
 
 def _open(file: File, options: SourceOptions) -> Source:
