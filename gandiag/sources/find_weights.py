@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,14 +77,15 @@ def load_weights(network: nn.Module, saved: Mapping[str, Any], name: str, key: s
         held = ", ".join(shown(each) for each in list(saved)[:6]) or "nothing"
         raise InputError(f"{name} holds no tensors, and so no weights (found: {held})")
     groups = _groups(network, flat)
-    if key is not None:
-        groups = [group for group in groups if _within(group.path, key)]
-        if not groups:
-            raise _no_such_place(flat, key, name)
     fitting = sorted((group for group in groups if group.fits), key=lambda group: preference(group.path))
     completed = [_completed(group, fitting, network) for group in groups if not group.fits]
     completed += [_from_list(path, tensors, fitting, network) for path, tensors in flat.lists]
     found = sorted((*fitting, *(group for group in completed if group)), key=lambda group: preference(group.path))
+    if key is not None:  # only now: what lies elsewhere may have completed what was asked for
+        every = groups
+        groups, found = ([group for group in each if _within(group.path, key)] for each in (groups, found))
+        if not groups and not found:
+            raise _no_such_place(flat, every, key, name)
     if not found:
         best = max(groups, key=lambda group: _matches(group, network), default=None)
         if best is not None and _matches(best, network) and _loaded(network, best.tensors):
@@ -206,10 +207,8 @@ def _within(path: str, key: str) -> bool:
     return path == key or path.startswith(f"{key}.") or key in ("", ".")
 
 
-def _no_such_place(flat: _Flat, key: str, name: str) -> UsageError:
-    places = sorted(
-        {place for place in flat.tensors if place} | {p.partition(".")[0] for t in flat.tensors.values() for p in t}
-    )
+def _no_such_place(flat: _Flat, every: Iterable[Group], key: str, name: str) -> UsageError:
+    places = sorted({*flat.tensors, *(path for path, _ in flat.lists), *(group.path for group in every)} - {""})
     listed = ", ".join(shown(place) for place in places[:8])
     hint = suggestion(key, places)
     return UsageError(

@@ -16,8 +16,10 @@ import torch
 from foreign_networks import Dcgan, Discriminator, seeded
 
 from gandiag import score
+from gandiag.core.errors import UsageError
 from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import ImageSpec, Latent
+from gandiag.sources.find_weights import load_weights
 
 NAMED = GeneratorOptions(network="foreign_networks:Dcgan")
 
@@ -231,6 +233,21 @@ def test_the_choice_of_weights_is_said_and_can_be_overruled(network, reference, 
     plain = fid(path, reference, generator=GeneratorOptions(network="foreign_networks:Dcgan", weights_key="G"))
     assert plain.source["weights"] == "G"
     assert plain["fid"].value != pytest.approx(truth, rel=1e-3)
+
+
+def test_the_key_chooses_among_averaged_weights_too(network, tmp_path):
+    whole = network.state_dict()
+    parameters = dict(network.named_parameters())
+    shadow = [value.detach() + 1 for value in parameters.values() if value.requires_grad]
+    bare = {name: value.detach() + 2 for name, value in parameters.items()}  # without what batch norm has counted
+    saved = {"G": whole, "G_ema": bare, "ema": {"shadow_params": shadow}}
+    name = next(iter(parameters))
+    for key, path, more in (("G", "G", 0), ("G_ema", "G_ema", 2), ("ema", "ema.shadow_params", 1)):
+        empty = type(network)()
+        assert load_weights(empty, saved, "saved", key).path == path
+        assert torch.equal(empty.state_dict()[name], whole[name] + more)
+    with pytest.raises(UsageError, match=r"it has 'G', 'G_ema', 'ema\.shadow_params'"):
+        load_weights(type(network)(), saved, "saved", "nowhere")
 
 
 def test_a_flat_output_takes_its_shape_from_the_option(tmp_path, reference):
