@@ -9,6 +9,8 @@ import click
 
 from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
 
+INTERVAL = "5%"
+
 if TYPE_CHECKING:
     from gandiag.core.result import Result
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("-n", "--samples", type=COUNT, help="Samples to score. Default: the reference's protocol.")
 @scoring_options
 @click.option("--plan", is_flag=True, help="Only say how many samples the interval needs, and how long it takes.")
-@click.option("--interval", default="5%", show_default=True, metavar="WIDTH", help="For --plan: wanted half width.")
+@click.option("--interval", metavar="WIDTH", help=f"For --plan: wanted half width.  [default: {INTERVAL}]")
 @click.option("--json", "json_path", metavar="FILE", help="Write the Result there; - for stdout, and nothing else.")
 @debug_option
 def score_command(
@@ -36,7 +38,7 @@ def score_command(
     against: str | None,
     samples: int | None,
     plan: bool,
-    interval: str,
+    interval: str | None,
     json_path: str | None,
     scoring: Scoring,
 ) -> None:
@@ -54,6 +56,8 @@ def score_command(
     from gandiag.evaluation.planning import parse_width, plan_samples
     from gandiag.evaluation.score import score
 
+    if interval is not None and not plan:
+        raise click.UsageError("--interval is the width that --plan plans for: add --plan")
     if json_path not in (None, "-"):
         check_writable(Path(str(json_path)))
     with processes(scoring.device) as (own_device, first), progress_bar() as progress:
@@ -85,7 +89,7 @@ def score_command(
             )
 
         if plan:
-            planned = plan_samples(lambda number: run(number, False), parse_width(interval), most=samples)
+            planned = plan_samples(lambda number: run(number, False), parse_width(interval or INTERVAL), most=samples)
         else:
             result = run(samples, scoring.kept)
     if first and plan:

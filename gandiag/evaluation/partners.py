@@ -139,6 +139,12 @@ def check_targets(targets: Source, fake: Source, inputs: Source | None) -> list[
         notes.append(f"the {grey} are grey and the others in colour: their one channel is compared with each of three")
     if names is None or others is None or names == others:
         return notes
+    ends, other_ends = _told_apart(names), _told_apart(others)
+    if ends != other_ends and set(ends) == set(other_ends):
+        first_apart = next(place for place, end in enumerate(ends) if end != other_ends[place])
+        message = f"the names of {ours} and of the targets {theirs} sort differently"
+        pair = f"{shown(names[first_apart])} would be paired with {shown(others[first_apart])}"
+        raise InputError(f"{message}: {pair}; give both sides equal names, or numbers of equal length as 0001")
     if set(names) & set(others):
         raise InputError(f"the names of {ours} and of the targets {theirs} do not agree{_lacking(names, others)}")
     message = f"{ours} and the targets {theirs} are paired by their order, as they have no name in common"
@@ -162,6 +168,20 @@ def _lacking(names: Sequence[str] | None, others: Sequence[str] | None) -> str:
         return f": there is no target for {shown(alone)}"
     surplus = next((each for each in others if each not in left), None)
     return "" if surplus is None else f": the target {shown(surplus)} has no partner"
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """What tells these names apart: each without what all begin or end with."""
+    start = _alike(names)
+    rest = [name[start:] for name in names]
+    end = _alike([name[::-1] for name in rest])
+    return [name[: len(name) - end] for name in rest]
+
+
+def _alike(names: Sequence[str]) -> int:
+    """With how many characters that are the same all names begin."""
+    first, last = min(names), max(names)  # whatever lies between these begins as both do
+    return next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
 
 
 def _stems(source: Source) -> list[str] | None:

@@ -72,28 +72,30 @@ def parse_width(text: str) -> Width:
     return Width(value / 100, True) if text.endswith("%") else Width(value, False)
 
 
-def plan_samples(run: Callable[[int], Result], width: Width, *, most: int | None = None) -> Plan:
+def plan_samples(run: Callable[[int | None], Result], width: Width, *, most: int | None = None) -> Plan:
     """Score two small pilots, and extrapolate.
 
     The variance of a score is taken as `a + b / N`, where `a` is what a reference of a fixed size leaves, and the
     time as `c N^p`, with p from 0 to 2. An estimate from pilots: a rare mode that they missed it does not see.
 
     Args:
-        run: gives the Result for a number of samples.
+        run: gives the Result for a number of samples, or for all that there are.
         width: wanted of every score.
-        most: samples that there are, where a source has no more.
+        most: samples that may be taken; all that there are where a pilot asks for more.
 
     Raises:
         GandiagError: the pilots cannot be scored.
     """
-    pilots = [count for count in PILOTS if most is None or count <= most]
-    results = []
-    for count in pilots or [most or PILOTS[0]]:
+    pilots: list[int | None] = [count for count in PILOTS if most is None or count <= most]
+    results: list[Result] = []
+    for count in pilots or [most]:
         try:
             results.append(run(count))
         except InputError:
-            if not results:
-                raise
+            if results:
+                break
+            results.append(run(most))  # a small set, or a metric that wants more than a pilot has
+            break
     times = [(_samples(result), result.timing["extract"] + result.timing["compute"]) for result in results]
     if len(results) == 1:
         times = [(0, 0.0), *times]

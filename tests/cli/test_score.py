@@ -210,6 +210,9 @@ def test_a_mistyped_option(refused, save_ring):
         ("--metric", ""),
         ("--metric", ","),
         ("--weights", "none.safetensors", "--extractor", "digits", "--against", "mnist"),
+        ("--preprocessing", "uint8", "--extractor", "pixels", "--against", "mnist"),
+        ("--cache", "here", "--no-cache"),
+        ("--interval", "2%"),
     ],
     ids=" ".join,
 )
@@ -241,6 +244,12 @@ def test_a_checkpoint_cannot_make_another_file_be_read(refused, save_ring, tmp_p
 def test_more_samples_than_there_are(refused, tmp_path):
     np.save(tmp_path / "points.npy", np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32))
     assert "has 50 samples" in refused("score", tmp_path / "points.npy", "--against", "ring8", "--samples", 60)
+
+
+def test_a_plan_for_fewer_samples_than_its_pilots(gandiag_command, tmp_path):
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).normal(size=(200, 2)))
+    finished = gandiag_command("score", tmp_path / "few.npy", "--against", "ring8", "--metric", "fid", "--plan")
+    assert (finished.code, "200" in finished.out) == (0, True), finished.err
 
 
 def test_no_reference(refused, save_ring):

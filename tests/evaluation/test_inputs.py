@@ -307,3 +307,13 @@ def test_noise_models_are_told_from_image_models(tmp_path, low, high, save_ring)
         gandiag.score(noise, "fid", against=low, image=ImageSpec((3, 8, 8)))
     with pytest.raises(UsageError, match="input_range"):
         gandiag.score(noise, "psnr", inputs=low, targets=low, latent=Latent(7), image=ImageSpec((3, 8, 8)))
+
+
+def test_numbers_that_sort_differently_are_not_paired_by_their_order(tmp_path):
+    images = np.repeat(np.arange(12, dtype=np.uint8) * 20, 8 * 8 * 3).reshape(12, 8, 8, 3)
+    made, high = save(tmp_path / "made", images, "{}x4.png"), save(tmp_path / "high", images, "{}.png")
+    with pytest.raises(InputError, match="sort differently: '10x4' would be paired with '1'"):
+        gandiag.score(made, "psnr", targets=high)
+    padded = [save(tmp_path / name, images, form) for name, form in (("a", "{:02d}x4.png"), ("b", "{:02d}.png"))]
+    found = gandiag.score(padded[0], "psnr", targets=padded[1])
+    assert found["psnr"].details["identical"] == 12

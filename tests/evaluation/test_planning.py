@@ -12,6 +12,7 @@ from gandiag.evaluation.planning import Width, parse_width, plan_samples
 
 def runner(variance, *, value=10.0, seconds=lambda n: n / 100, most=None):
     def run(samples):
+        samples = most if samples is None else samples
         if most is not None and samples > most:
             raise InputError("too few")
         score = measured(
@@ -61,8 +62,9 @@ def test_what_the_pilot_reaches_needs_no_more():
 
 def test_a_small_source_has_a_short_pilot():
     assert plan_samples(runner(lambda n: 4 / n, most=600), Width(0.1, False)).pilots == (500,)
-    with pytest.raises(InputError):
-        plan_samples(runner(lambda n: 4 / n, most=10), Width(0.1, False))
+    assert plan_samples(runner(lambda n: 4 / n, most=200), Width(0.1, False)).pilots == (200,)
+    with pytest.raises(InputError, match="too few"):
+        plan_samples(runner(lambda n: 4 / n, most=10), Width(0.1, False), most=20)
 
 
 def test_a_value_of_zero_has_no_relative_width():
