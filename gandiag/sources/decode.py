@@ -168,7 +168,7 @@ def _opened(content: bytes) -> Image.Image:
 
 
 def _header(image: Image.Image, content: bytes) -> Header:
-    width, height = image.size
+    width, height = _stored_size(image)
     _check_size(width, height)
     if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
         raise InputError("of 32 bits a channel; save it with 8 or 16")
@@ -187,6 +187,12 @@ def _losses(image: Image.Image, content: bytes) -> Iterator[str]:
         yield "ink"
     if getattr(image, "is_animated", False):
         yield "frames"
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height before it is turned upright: of a TIFF, newer versions of Pillow say those after."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(256, image.size[0]), tags.get(257, image.size[1])
 
 
 def _bits(image: Image.Image) -> tuple[int, ...]:

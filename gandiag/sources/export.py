@@ -169,4 +169,5 @@ def write_samples(
     }
     with place_of(path, info)(Path(path), info, said) as write:
         for samples, labels in batches:
-            write(samples, labels)
+            # The forms of such files know one class a sample; stacked digits have one a channel.
+            write(samples, labels if labels is not None and labels.ndim == 1 else None)

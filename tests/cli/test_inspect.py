@@ -155,6 +155,21 @@ def test_every_kind_is_told_by_its_content(tmp_path):
     assert inspect_file(tmp_path / "h").format.startswith("unknown")
 
 
+def test_files_of_samples_are_told_from_weights(gandiag_command, tmp_path):
+    images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)
+    torch.save(images, tmp_path / "a.pt")
+    torch.save({"images": images, "labels": torch.arange(4)}, tmp_path / "b.pt")
+    torch.save(list(images), tmp_path / "c.pt")
+    safetensors.torch.save_file({"samples": images, "y": torch.arange(4)}, tmp_path / "d.safetensors")
+    for name in ("a.pt", "b.pt", "c.pt", "d.safetensors"):
+        found = inspect_file(tmp_path / name)
+        assert "samples" in found.format
+        words = shlex.split(found.command.replace("REF", str(tmp_path / "a.pt")))[1:]
+        assert gandiag_command(*words, "--metric", "kid", "--extractor", "pixels").code == 0
+    np.savez(tmp_path / "e.npz", feats=np.zeros((8, 16)))
+    assert inspect_file(tmp_path / "e.npz").command.startswith("gandiag score SOURCE --against")
+
+
 def test_a_pickled_network_names_what_it_would_run_and_runs_nothing(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "whole.pt")
     found = inspect_file(tmp_path / "whole.pt")

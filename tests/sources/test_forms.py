@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from image_files import FORMS, add, adm, classes_of, folder, named, png_bytes, tar_of
 from PIL import Image
+from safetensors.torch import save_file
 
 import gandiag
 from gandiag.core.errors import InputError
@@ -142,15 +144,16 @@ def test_what_is_lost_is_said(tmp_path, digits):
     )
 
 
-def test_photographs_are_turned_upright_as_their_camera_says(tmp_path):
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.webp"])
+def test_photographs_are_turned_upright_as_their_camera_says(tmp_path, name):
     pixels = np.zeros((8, 16), dtype=np.uint8)
     pixels[:, :8] = 255
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(pixels).save(tmp_path / name, exif=exif)
     source = open_source(tmp_path, Access())
-    assert source.info.shape == (1, 16, 8)
-    assert int(source.read(0, 1)[0, 0, 0].min()) == 255
+    assert source.info.shape[1:] == (16, 8)
+    assert int(source.read(0, 1)[0, 0, 0].min()) >= 250
 
 
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"compress_level": 0}, {"bits": 4}, {"interlace": 1}])
@@ -269,3 +272,38 @@ def test_the_classes_of_stylegans_tools(tmp_path, digits):
 def test_rows_in_a_file_are_not_loaded(tmp_path, digits):
     source = open_source(adm(tmp_path, digits), Access())
     assert not any(isinstance(value, np.ndarray | torch.Tensor) for value in vars(source.table).values())
+
+
+@pytest.mark.parametrize("form", ["npz", "h5", "safetensors", "pt"])
+def test_numbers_that_are_no_samples_and_labels_that_are_no_classes_are_refused(tmp_path, form):
+    images, labels = np.zeros((3, 1, 4, 4), dtype=np.uint8), np.arange(3)
+
+    def refused(held):
+        path = tmp_path / f"a.{form}"
+        if form == "npz":
+            np.savez(path, **held)
+        elif form == "h5":
+            h5py = pytest.importorskip("h5py")
+            with h5py.File(path, "w") as file:
+                for name, value in held.items():
+                    file[name] = value
+        elif form == "safetensors":
+            save_file({name: torch.as_tensor(value) for name, value in held.items()}, path)
+        else:
+            torch.save({name: torch.as_tensor(value) for name, value in held.items()}, path)
+        with pytest.raises(InputError, match="shape"):
+            open_source(path, Access())
+
+    refused({"images": np.float32(3), "labels": labels})
+    refused({"images": np.float32(3), "labels": np.int64(3)})
+    if form in ("safetensors", "pt"):  # those of the others are not classes, and left alone
+        refused({"images": images, "labels": np.int64(3)})
+        refused({"images": images, "labels": np.float32([0.1, 0.9, 2])})
+
+
+def test_a_file_named_version_makes_no_program_of_a_zip_of_images(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"set/{number}.png", png_bytes(np.full((4, 4), number, dtype=np.uint8)))
+        archive.writestr("set/version", "1.0")
+    assert open_source(tmp_path / "a.zip", Access()).info.size == 3

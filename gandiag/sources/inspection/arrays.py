@@ -8,6 +8,7 @@ from pathlib import Path
 from gandiag.core.errors import printable
 from gandiag.core.pickles import TensorShape
 from gandiag.sources.inspection.inspection import Inspection, quoted
+from gandiag.sources.sample_names import IMAGE_KEYS, LABEL_KEYS
 
 
 def look_at_array(path: Path, size: int) -> Inspection:
@@ -33,12 +34,21 @@ def array_header(head: bytes) -> TensorShape | None:
         return None
 
 
+def are_samples(tensors: Mapping[str, TensorShape]) -> bool:
+    """Whether these are images or points, and maybe their classes, by names and shapes as `score` tells them."""
+    names = set(tensors)
+    if names == {""}:
+        alone = tensors[""]
+        return len(alone.shape) in (2, 4) or (len(alone.shape) == 3 and alone.dtype == "uint8")
+    return names <= {*IMAGE_KEYS, *LABEL_KEYS} and bool(names & set(IMAGE_KEYS))
+
+
 def array_inspection(
     path: Path, size: int, kind: str, tensors: Mapping[str, TensorShape], notes: tuple[str, ...]
 ) -> Inspection:
     """Named arrays: samples, or the mean and covariance of a reference."""
     held = {printable(name): tensor for name, tensor in tensors.items()}
-    if {"mu", "sigma"} <= set(held):
+    if {"mu", "sigma"} <= set(held) or set(held) == {"feats"}:
         command = f"gandiag score SOURCE --against {quoted(path)}"
         return Inspection(
             str(path), f"{kind} with the statistics of a reference", size, held, notes=notes, command=command

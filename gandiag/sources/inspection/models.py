@@ -8,7 +8,7 @@ from pathlib import Path
 from gandiag.core.errors import printable, shown
 from gandiag.core.files import MOST_TENSORS, MOST_TEXT
 from gandiag.core.pickles import PickleError, TensorShape
-from gandiag.sources.inspection.arrays import array_inspection
+from gandiag.sources.inspection.arrays import are_samples, array_inspection
 from gandiag.sources.inspection.groups import groups_of, suggested_latent
 from gandiag.sources.inspection.inspection import Inspection, quoted, score_command, shortened
 from gandiag.sources.onnx_graph import read_graph
@@ -63,8 +63,8 @@ def look_at_safetensors(path: Path, size: int) -> Inspection:
     if str(said.get("schema", said.get("format", ""))).startswith("gandiag.statistics"):
         command = f"gandiag score SOURCE --against {quoted(path)}"
         return Inspection(str(path), "statistics of gandiag", size, tensors, values=shortened(said), command=command)
-    names = {name: len(tensor.shape) for name, tensor in tensors.items()}
-    if len(names) == 1 and next(iter(names.values())) == 4:
+    alone = len(tensors) == 1 and len(next(iter(tensors.values())).shape) == 4
+    if alone or are_samples(tensors):
         return array_inspection(path, size, "safetensors file of samples", tensors, ())
     groups = groups_of(tensors)
     return Inspection(

@@ -10,6 +10,7 @@ from typing import Any
 from gandiag.core.errors import printable
 from gandiag.core.pickles import Made, Pickled, TensorShape, read_pickle
 from gandiag.sources.harmless import is_harmless
+from gandiag.sources.inspection.arrays import are_samples, array_inspection
 from gandiag.sources.inspection.groups import groups_of, named_tensors, suggested_latent
 from gandiag.sources.inspection.inspection import Inspection, is_plain, quoted, score_command, shortened, value_at
 
@@ -38,6 +39,10 @@ def saved_inspection(content: Pickled, path: Path, size: int, kind: str, notes: 
     plain = {printable(str(k)): v for k, v in value.items() if is_plain(v)} if isinstance(value, dict) else {}
     if isinstance(value, dict) and str(plain.get("format", "")).startswith("gandiag.checkpoint/"):
         return _own(value, path, size, tensors, plain)
+    listed = isinstance(value, list) and all(isinstance(each, TensorShape) and len(each.shape) > 2 for each in value)
+    if tensors and not runs and not whole and (listed or are_samples(tensors)):
+        held = {f"each of {len(tensors)}": next(iter(tensors.values()))} if listed else tensors
+        return array_inspection(path, size, f"{kind} with samples", held, notes)
     groups = groups_of(tensors)
     taken = groups[0]["name"] if groups else None
     if any(name.startswith(("torch_utils.persistence", "dnnlib")) for name in content.names):

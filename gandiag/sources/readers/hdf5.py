@@ -129,7 +129,7 @@ def _check(array: Any, title: str) -> None:
 
 
 def _classes(labels: Any, array: Any) -> Tensor | None:
-    if labels.dtype.kind not in "iu" or labels.shape not in ((array.shape[0],), (array.shape[0], 1)):
+    if labels.dtype.kind not in "iu" or labels.shape not in (array.shape[:1], (*array.shape[:1], 1)):
         return None
     return as_tensor(labels[...], "labels").to(torch.int64)
 

@@ -86,7 +86,7 @@ def _drawn(archive: zipfile.ZipFile, table: Table, title: str) -> bool:
     entry = archive.getinfo(f"{labels_file.OWN}.npy")
     check_ratio(entry.file_size, entry.compress_size, title)
     said = npy_array(archive.read(entry), title) if entry.file_size <= MOST_SAID else None
-    if said is None or said.dtype != np.uint8:
+    if said is None or said.dtype != np.uint8 or not table.shape:
         return False
     try:
         return labels_file.says_drawn(parse_json(said.tobytes()), table.shape[0])
@@ -101,7 +101,7 @@ def _classes(archive: zipfile.ZipFile, name: str, table: Table, title: str) -> T
         return None
     check_ratio(entry.file_size, entry.compress_size, title)
     array = npy_array(archive.read(entry), f"{title}:{name}")
-    if array.dtype.kind not in "iu" or array.shape not in ((table.shape[0],), (table.shape[0], 1)):
+    if array.dtype.kind not in "iu" or array.shape not in (table.shape[:1], (*table.shape[:1], 1)):
         return None
     return as_tensor(array, title).to(torch.int64)
 

@@ -118,7 +118,8 @@ def _recognises(file: File) -> bool:
     names = file.members
     arrays = bool(names) and all(name.endswith(".npy") for name in names)
     tops = {name.partition("/")[2] for name in names}
-    code = bool(tops & {"data.pkl", "constants.pkl", "archive_format", "models/model.json", "version"})
+    code = bool(tops & {"data.pkl", "constants.pkl", "archive_format", "models/model.json"})
+    code |= "version" in tops and not any(map(is_image, names))
     return not arrays and not code
 
 
