@@ -34,10 +34,10 @@ class Answers:
 
 
 def read_answers(paths: Iterable[str | os.PathLike[str]]) -> tuple[Key, tuple[Answers, ...]]:
-    """The study's key, and the answers of each rater; of two files of one rater, the one with more answers.
+    """The study's key, and the answers of each rater; of two files that one rater saved, the later one.
 
     Raises:
-        InputError: a file is no such file, or they are of different studies.
+        InputError: a file is no such file, they are of different studies, or two people have one name.
     """
     key: Key | None = None
     raters: dict[str, Answers] = {}
@@ -46,9 +46,13 @@ def read_answers(paths: Iterable[str | os.PathLike[str]]) -> tuple[Key, tuple[An
         if key is not None and found != key:
             raise InputError(f"{shown(path)} answers another study than the files before it; read one study at a time")
         key = found
-        known = raters.get(answers.rater)
-        if known is None or len(answers.given) > len(known.given):
-            raters[answers.rater] = answers
+        known = raters.setdefault(answers.rater, answers)
+        early, late = sorted((known, answers), key=lambda each: len(each.given))
+        # Who goes on later saves the first answers again.
+        if not early.given.items() <= late.given.items():
+            said = f"{shown(path)} and a file before it are two answers of {shown(answers.rater)} that do not agree"
+            raise InputError(f"{said}; give one of two people another name in the file, or leave one file out")
+        raters[answers.rater] = late
     if key is None:
         raise InputError("there are no files of answers; name at least one")
     return key, tuple(raters[name] for name in sorted(raters))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import math
 import os
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from gandiag.core import seeds
 from gandiag.core.fingerprint import fingerprint
 from gandiag.core.result import Result
-from gandiag.core.score import Better, Score, measured, undefined
+from gandiag.core.score import NORMAL_95, Better, Score, measured, undefined
 from gandiag.statistics.intervals import share_interval
-from gandiag.study.agreement import Counts, design_effect, fleiss_kappa
+from gandiag.statistics.pairing import BLOCKS, influence_pairing
+from gandiag.study.agreement import Answered, Likeness, fleiss_kappa, likeness
 from gandiag.study.answers import Answers, read_answers
 from gandiag.study.questions import CATCH, REAL, Key, Trial
 
@@ -22,6 +28,7 @@ ATTENTIVE = 0.75  # share of catch trials that a rater must have right
 FEWEST_CATCH = 4  # catch trials that say something of a rater
 FEW_RATERS = 5  # below it, the spread between raters is hardly known
 DIRECTIONS: dict[str, Better] = {"fooling_rate": "higher", "human_accuracy": "lower"}
+METHOD = "with the design effect of raters and images"
 HASTY = 300.0  # milliseconds; a median below it is no look
 
 
@@ -68,8 +75,8 @@ def read_study(paths: Iterable[str | os.PathLike[str]], *, keep_inattentive: boo
 
     real-or-fake gives each source its `fooling_rate`, the share of its images that were taken for real, and
     `human_accuracy`, the mean of the shares of real and of fake images that were told right (0.5 is a guess). a-or-b
-    gives the `preference`, the share of pairs in which the source was chosen. Intervals are Wilson's, widened by the
-    design effect of several answers of one rater.
+    gives the `preference`, the share of pairs in which the source was chosen. Intervals are widened by the design
+    effect: the answers of one rater are alike, and so are those for one image.
 
     Args:
         paths: files that raters saved.
@@ -119,7 +126,7 @@ def _result(
 ) -> Result:
     scores = _fooling(place, trials, counted)
     if key.question == "a-or-b":
-        scores = {"preference": _preference(place, trials, counted)}
+        scores = {"preference": _preference(key, place, trials, counted)}
     # A preference is over the other source, and comparable with that of another study of the same pair alone.
     pair = sorted(str(each.get("sha256")) for each in key.sources) if key.question == "a-or-b" else None
     reference = None if key.reference is None else key.reference.get("sha256")
@@ -143,98 +150,134 @@ def _result(
 
 
 def _fooling(place: int, trials: Mapping[str, Trial], counted: Sequence[Answers]) -> dict[str, Score]:
-    fakes = _counts(counted, trials, str(place), "real")
-    reals = _counts(counted, trials, REAL, "real")
-    shown_fakes, shown_reals = (sum(number for _, number in counts) for counts in (fakes, reals))
-    sides: dict[str, Any] = {"n_real": shown_reals, "n_fake": shown_fakes}
-    if shown_fakes == 0:
+    fakes = _answered(counted, trials, lambda trial, answer: answer == "real", str(place))
+    reals = _answered(counted, trials, lambda trial, answer: answer == "real", REAL)
+    sides: dict[str, Any] = {
+        "n_real": 0 if reals is None else reals.count,
+        "n_fake": 0 if fakes is None else fakes.count,
+    }
+    if fakes is None:
         reason = "no rater answered for an image of this source"
         return {name: undefined(reason, better=better, **sides) for name, better in DIRECTIONS.items()}
-    scores = {"fooling_rate": _share(fakes, "higher", sides, _told_apart(fakes, reals))}
-    if shown_reals == 0:
-        scores["human_accuracy"] = undefined("no rater answered for a real image", better="lower", **sides)
-        return scores
-    rate, hits = (
-        sum(number for number, _ in counts) / total for counts, total in ((fakes, shown_fakes), (reals, shown_reals))
-    )
-    variance = sum(
-        share * (1 - share) / total * design_effect(counts)
-        for share, total, counts in ((rate, shown_fakes, fakes), (hits, shown_reals, reals))
-    )
-    scores["human_accuracy"] = measured(
-        (hits + 1 - rate) / 2,
-        stderr=math.sqrt(variance) / 2,
-        error_method="binomial with the design effect of the raters",
-        better="lower",
-        limits=(0.0, 1.0),
-        details={"taken_for_real": {"real": hits, "fake": rate}},
-        **sides,
-    )
-    return scores
+    if reals is None:
+        nothing = undefined("no rater answered for a real image", better="lower", **sides)
+        return {"fooling_rate": _share(fakes, sides, {}), "human_accuracy": nothing}
+    alike = likeness([(1.0, reals), (-1.0, fakes)])
+    return {
+        "fooling_rate": _share(fakes, sides, _told_apart(fakes, reals, alike)),
+        "human_accuracy": _accuracy(fakes, reals, alike, sides),
+    }
 
 
-def _preference(place: int, trials: Mapping[str, Trial], counted: Sequence[Answers]) -> Score:
-    counts = []
-    for answers in counted:
-        chosen = [_chosen(trials[name], answer) for name, answer in answers.given.items() if name in trials]
-        counts.append((chosen.count(str(place)), len(chosen)))
-    total = sum(number for _, number in counts)
-    sides: dict[str, Any] = {"n_real": None, "n_fake": total}
-    if total == 0:
-        return undefined("no rater answered for a pair", better="higher", **sides)
-    return _share(counts, "higher", sides, _against_half(counts))
-
-
-def _counts(counted: Sequence[Answers], trials: Mapping[str, Trial], role: str, answer: str) -> Counts:
-    """For each rater: how often that answer was given to images of that role, and how often they were shown."""
-    found = []
-    for answers in counted:
-        own = [given for name, given in answers.given.items() if name in trials and trials[name].shown[0][0] == role]
-        if own:
-            found.append((own.count(answer), len(own)))
-    return found
-
-
-def _share(counts: Counts, better: Better, sides: Mapping[str, Any], test: Mapping[str, Any]) -> Score:
-    hits, total = sum(number for number, _ in counts), sum(number for _, number in counts)
-    effect = design_effect(counts)
-    share, effective = hits / total, total / effect
+def _accuracy(fakes: Answered, reals: Answered, alike: Likeness, sides: Mapping[str, Any]) -> Score:
+    value = (reals.share + 1 - fakes.share) / 2
+    stderr = math.sqrt(sum(_variance(each.share, each.count / alike.effect) for each in (fakes, reals))) / 2
+    reach = _quantile(alike) * stderr
     return measured(
-        share,
-        stderr=math.sqrt(max(share * (1 - share), 0.25 / effective) / effective),
-        error_method="Wilson, with the design effect of the raters",
-        better=better,
+        value,
+        stderr=stderr,
+        error_method=f"binomial, {METHOD}",
+        better="lower",
+        interval=(value - reach, value + reach),
+        limits=(0.0, 1.0),
+        details={"taken_for_real": {"real": reals.share, "fake": fakes.share}, "design_effect": alike.effect},
         n_real=sides["n_real"],
         n_fake=sides["n_fake"],
-        interval=share_interval(share, effective),
-        details={"raters": len(counts), "design_effect": effect, "test": dict(test)},
     )
 
 
-def _told_apart(fakes: Counts, reals: Counts) -> dict[str, Any]:
+def _preference(key: Key, place: int, trials: Mapping[str, Trial], counted: Sequence[Answers]) -> Score:
+    chosen = _answered(counted, trials, lambda trial, answer: _chosen(trial, answer) == str(place))
+    if chosen is None:
+        return undefined("no rater answered for a pair", better="higher", n_real=None, n_fake=0)
+    score = _share(chosen, {"n_real": None, "n_fake": chosen.count}, _against_half(chosen))
+    pairing = _opposite(place, score.stderr or 0.0, chosen.count, key.study, counted)
+    return replace(score, details={**score.details, **pairing})
+
+
+def _opposite(place: int, stderr: float, count: int, study: str, counted: Sequence[Answers]) -> dict[str, Any]:
+    """The pairing of a preference: what one source of the pair wins by chance, the other one loses.
+
+    The replicates are a draw that belongs to these answers, with the error as their spread, and with the other sign for
+    the other source. Those of other answers are another draw, and err independently.
+    """
+    given = json.dumps([study, *([answers.rater, sorted(answers.given.items())] for answers in counted)])
+    digest = hashlib.sha256(given.encode()).hexdigest()
+    draw = seeds.generator(0, "study preference", digest).standard_normal(BLOCKS)
+    noise = (draw - draw.mean()) / draw.std(ddof=1)
+    return influence_pairing(fake=(1 - 2 * place) * stderr * math.sqrt(count) * noise, n_fake=count)
+
+
+def _answered(
+    counted: Sequence[Answers],
+    trials: Mapping[str, Trial],
+    hit: Callable[[Trial, str], bool],
+    role: str | None = None,
+) -> Answered | None:
+    """The answers to trials, or to those alone that show an image of that role; None where there are none."""
+    found = [
+        (hit(trials[name], answer), answers.rater, name)
+        for answers in counted
+        for name, answer in answers.given.items()
+        if name in trials and role in (None, trials[name].shown[0][0])
+    ]
+    if not found:
+        return None
+    hits, raters, images = zip(*found, strict=True)
+    return Answered(np.array(hits, dtype=np.float64), raters, images)
+
+
+def _share(answered: Answered, sides: Mapping[str, Any], test: Mapping[str, Any]) -> Score:
+    share, alike = answered.share, likeness([(1.0, answered)])
+    effective = answered.count / alike.effect
+    return measured(
+        share,
+        stderr=math.sqrt(_variance(share, effective)),
+        error_method=f"Wilson, {METHOD}",
+        better="higher",
+        n_real=sides["n_real"],
+        n_fake=sides["n_fake"],
+        # Wilson's interval with another quantile is that of fewer answers.
+        interval=share_interval(share, effective * (NORMAL_95 / _quantile(alike)) ** 2),
+        details={"raters": len(set(answered.raters)), "design_effect": alike.effect, "test": dict(test)},
+    )
+
+
+def _variance(share: float, effective: float) -> float:
+    """Variance of a share of so many independent answers; not 0 where all of them agree."""
+    return max(share * (1 - share), 0.25 / effective) / effective
+
+
+def _told_apart(fakes: Answered, reals: Answered, alike: Likeness) -> dict[str, Any]:
     """Whether people take real images for real more often than fakes: the two shares are tested for a difference."""
-    if not fakes or not reals:
-        return {}
-    totals = [tuple(map(sum, zip(*counts, strict=True))) for counts in (reals, fakes)]
-    pooled = sum(hits for hits, _ in totals) / sum(total for _, total in totals)
-    variance = sum(
-        pooled * (1 - pooled) * design_effect(counts) / total
-        for counts, (_, total) in zip((reals, fakes), totals, strict=True)
-    )
-    difference = totals[0][0] / totals[0][1] - totals[1][0] / totals[1][1]
-    p_value = _two_sided(difference / math.sqrt(variance)) if variance > 0 else 1.0
+    pooled = float(np.concatenate([fakes.hits, reals.hits]).mean())
+    variance = alike.effect * pooled * (1 - pooled) * (1 / fakes.count + 1 / reals.count)
+    difference = reals.share - fakes.share
+    p_value = _two_sided(difference / math.sqrt(variance), alike) if variance > 0 else 1.0
     return {"name": "two shares", "difference": difference, "p_value": p_value}
 
 
-def _against_half(counts: Counts) -> dict[str, Any]:
+def _against_half(chosen: Answered) -> dict[str, Any]:
     """Whether one of two is chosen more often than the other: the share is tested against one half."""
-    hits, total = sum(number for number, _ in counts), sum(number for _, number in counts)
-    deviation = (hits / total - 0.5) / math.sqrt(0.25 * design_effect(counts) / total)
-    return {"name": "share against one half", "difference": hits / total - 0.5, "p_value": _two_sided(deviation)}
+    alike = likeness([(1.0, chosen)])
+    difference = chosen.share - 0.5
+    deviation = difference / math.sqrt(0.25 * alike.effect / chosen.count)
+    return {"name": "share against one half", "difference": difference, "p_value": _two_sided(deviation, alike)}
 
 
-def _two_sided(deviation: float) -> float:
-    return math.erfc(abs(deviation) / math.sqrt(2))
+def _quantile(alike: Likeness) -> float:
+    """The two-sided 95% quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return NORMAL_95 if math.isinf(alike.freedom) else float(stdtrit(alike.freedom, 0.975))
+
+
+def _two_sided(deviation: float, alike: Likeness) -> float:
+    from scipy.special import stdtr
+
+    if math.isinf(alike.freedom):
+        return math.erfc(abs(deviation) / math.sqrt(2))
+    return 2 * float(stdtr(alike.freedom, -abs(deviation)))
 
 
 def _kappa(key: Key, trials: Mapping[str, Trial], counted: Sequence[Answers]) -> float | None:

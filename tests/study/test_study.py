@@ -11,10 +11,11 @@ import torch
 from browser import accessibility_findings, open_page
 
 import gandiag
+from gandiag.comparison.paired import PAIRED, difference
 from gandiag.core.errors import InputError, UsageError
 from gandiag.core.result import Result
 from gandiag.sources.arrays import tensor_source
-from gandiag.study.agreement import design_effect, fleiss_kappa
+from gandiag.study.agreement import Answered, fleiss_kappa, likeness
 from gandiag.study.make import make_study
 from gandiag.study.questions import CATCH, REAL, Key, choose_trials, read_key, scrambled
 from gandiag.study.read import read_study
@@ -98,6 +99,84 @@ def test_the_fooling_rate_covers_the_truth_as_often_as_it_says(tmp_path):
     assert inside >= 176  # 88%: eight raters are few, and their spread is estimated
 
 
+def often_enough(inside):
+    """Whether 95% intervals hold the truth as often, but for three standard errors of so few studies."""
+    return np.mean(inside) >= 0.95 - 3 * (0.95 * 0.05 / len(inside)) ** 0.5
+
+
+def holds(interval, truth):
+    return interval[0] <= truth <= interval[1]
+
+
+def test_images_that_all_raters_judge_are_as_few_as_they_are(tmp_path):
+    """Each image fools one rater in ten, or nine: a hundred studies of equal models by twenty raters, 0.5 fooled."""
+    asked, rng = key(trials=40, catch=0), np.random.default_rng(0)
+    scores = []
+    for _ in range(100):
+        fools = {trial.id: rng.choice([0.1, 0.9]) for trial in asked.trials}
+        answer = lambda trial, fools=fools: "real" if rng.random() < fools[trial.id] else "fake"  # noqa: E731
+        files = [answer_file(tmp_path, asked, f"r{i}", answer) for i in range(20)]
+        scores.append(read_study(files).results[0])
+    assert often_enough([holds(each["fooling_rate"].ci95, 0.5) for each in scores])
+    assert often_enough([holds(each["human_accuracy"].ci95, 0.5) for each in scores])
+    assert often_enough([each["fooling_rate"].details["test"]["p_value"] > 0.05 for each in scores])
+    rates = [each["fooling_rate"] for each in scores]
+    assert often_enough([difference(*pair).p_value > 0.05 for pair in zip(rates[::2], rates[1::2], strict=True)])
+
+
+def test_the_accuracy_of_raters_who_differ_in_skill_covers_the_truth(tmp_path):
+    """Who knows real images knows fakes: the two shares of a rater err together. Half the people are right 95 times in
+    100, half of them 55."""
+    asked, rng = key(trials=24, catch=0), np.random.default_rng(1)
+    inside = []
+    for _ in range(150):
+        files = [
+            answer_file(tmp_path, asked, f"r{i}", judge(rng, skill, 1 - skill))
+            for i, skill in enumerate(rng.choice([0.55, 0.95], size=20))
+        ]
+        inside.append(holds(read_study(files).results[0]["human_accuracy"].ci95, 0.75))
+    assert often_enough(inside)
+
+
+def prefer(rng, taste, beauty):
+    """A rater who prefers the first source by his taste and by the pair."""
+
+    def answer(trial):
+        first = rng.random() < 1 / (1 + np.exp(-taste - beauty[trial.id]))
+        return "left" if first == (trial.shown[0][0] == "0") else "right"
+
+    return answer
+
+
+def test_the_two_preferences_of_a_study_are_opposite(tmp_path):
+    """What the one wins the other loses, so that their difference errs twice as far: 100 studies of equal sources."""
+    asked, rng = key("a-or-b", sources=2, trials=30, catch=0), np.random.default_rng(2)
+    inside = []
+    for _ in range(100):
+        beauty = {trial.id: rng.standard_normal() for trial in asked.trials}
+        tastes = 0.5 * rng.standard_normal(20)
+        files = [answer_file(tmp_path, asked, f"r{i}", prefer(rng, taste, beauty)) for i, taste in enumerate(tastes)]
+        results = read_study(files).results
+        one, other = (result["preference"] for result in results)
+        found = difference(one, other)
+        assert found.stderr == pytest.approx(2 * one.stderr, rel=0.01)
+        inside.append(holds(found.ci, 0))
+    assert often_enough(inside)
+    assert found.method == PAIRED
+    policy = gandiag.Policy.from_toml('[[gate]]\nmetric = "preference"\nmax_regression = 0.1', ["preference"])
+    low, high = gandiag.gate(results[0], policy, results[1]).outcomes[0].interval
+    assert high - low == pytest.approx(2 * 1.96 * 2 * one.stderr, rel=0.02)
+
+
+def test_preferences_by_other_raters_err_independently(tmp_path):
+    asked, rng = key("a-or-b", sources=2, trials=40, catch=0), np.random.default_rng(3)
+    even = dict.fromkeys((trial.id for trial in asked.trials), 0.0)
+    files = [answer_file(tmp_path, asked, f"r{i}", prefer(rng, 0.0, even)) for i in range(8)]
+    one, other = (read_study(each).results[0]["preference"] for each in (files[:4], files[4:]))
+    assert difference(one, other).stderr == pytest.approx(np.hypot(one.stderr, other.stderr), rel=0.15)
+    assert difference(one, one).stderr == 0
+
+
 def test_accuracy_and_test_of_raters_who_see_and_of_raters_who_guess(tmp_path):
     asked, rng = key(trials=200, catch=4), np.random.default_rng(0)
     seeing = [answer_file(tmp_path, asked, f"s{i}", judge(rng, 0.9, 0.1)) for i in range(5)]
@@ -147,14 +226,35 @@ def test_the_result_can_be_saved_and_read(tmp_path):
     assert Result.from_json(result.to_json())["fooling_rate"].value == result["fooling_rate"].value
 
 
-def test_kappa_and_design_effect_by_hand():
+def test_kappa_by_hand():
     assert fleiss_kappa([(3, 0), (0, 3)]) == 1
     # Two items, three raters: observed (1 + 1/3) / 2, chance (5/6)^2 + (1/6)^2.
     assert fleiss_kappa([(3, 0), (2, 1)]) == pytest.approx((2 / 3 - 26 / 36) / (1 - 26 / 36))
     assert fleiss_kappa([(1, 0)]) is None
-    assert design_effect([(5, 10), (5, 10)]) == 1
+
+
+def effect(*said):
+    """The design effect of raters who judge the same images, each with a text of 1 and 0."""
+    hits = np.array([float(each) for answers in said for each in answers])
+    raters = [str(rater) for rater, answers in enumerate(said) for _ in answers]
+    images = [str(image) for answers in said for image in range(len(answers))]
+    return likeness([(1.0, Answered(hits, raters, images))]).effect
+
+
+def test_design_effect_by_hand():
+    # Raters who agree on nothing, and as often say yes: no more alike than chance has it.
+    assert effect("1111100000", "0000011111") == 1
     # Two raters who each always say one thing: their answers are worth two, so 20 answers have an effect of 20.
-    assert design_effect([(10, 10), (0, 10)]) == pytest.approx(2 * (5**2 + 5**2) / 400 / (0.25 / 20))
+    assert effect("1111111111", "0000000000") == pytest.approx(2 * (5**2 + 5**2) / 400 / (0.25 / 20))
+    # Two raters of one mind: their answers are worth the ten images.
+    assert effect("1111100000", "1111100000") == pytest.approx(10 / 9 * 10 * 1**2 / 400 / (0.25 / 20))
+    # Both: the sum, less what is in both. Hits 2, 1, 1, 0 of the images, 4 and 0 of the raters.
+    assert effect("1100", "1010", "0000") == pytest.approx(
+        (3 / 2 * 2 * (2 / 3) ** 2 + 3 / 2 * (4 / 3) ** 2 + 4 / 3 * 2 * 1**2 - 12 * (1 / 3) * (2 / 3)) / 12 / (2 / 9)
+    )
+    # Where all agree, the images alone count.
+    assert effect("0000", "0000", "0000") == 3
+    assert effect("1") == 1
 
 
 @pytest.mark.parametrize(
@@ -188,6 +288,26 @@ def test_answers_to_two_studies_are_not_mixed(tmp_path):
     other = answer_file(tmp_path, replace(key(seed=1), study="f" * 16), "b", lambda trial: "fake")
     with pytest.raises(InputError, match="another study"):
         read_study([one, other])
+
+
+def test_two_people_of_one_name_are_refused(tmp_path):
+    asked = key()
+    (tmp_path / "other").mkdir()
+    ann = answer_file(tmp_path, asked, "ann", lambda trial: "real")
+    other = answer_file(tmp_path / "other", asked, "ann", lambda trial: "fake")
+    for paths in ([ann, other], [other, ann]):
+        with pytest.raises(InputError, match=r"two answers of 'ann' .* another name"):
+            read_study(paths)
+
+
+def test_of_two_files_that_a_rater_saved_the_later_one_counts(tmp_path):
+    asked = key()
+    (tmp_path / "early").mkdir()
+    late = answer_file(tmp_path, asked, "ann", lambda trial: "fake")
+    trials = json.loads(late.read_text())["trials"][:30]
+    early = answer_file(tmp_path / "early", asked, "ann", lambda trial: "fake", trials=trials)
+    for paths in ([early, late], [late, early]):
+        assert [rater.answers for rater in read_study(paths).raters] == [100]
 
 
 def images(seed, count=80, side=8):
