@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gandiag.core.alert import Alert, at_least
+from gandiag.core.alert import at_least
 from gandiag.core.errors import InputError
 from gandiag.core.result import Result
+from gandiag.core.run_log import RunLog
 from gandiag.core.score import Score
 from gandiag.gates.find import check_comparable, find_score
 from gandiag.gates.intervals import MOST, interval_at, normal_quantile, samples_needed
@@ -23,6 +24,7 @@ from gandiag.gates.policy import (
 )
 from gandiag.gates.regression import Regression, regression
 from gandiag.gates.verdict import Outcome, Status
+from gandiag.gates.watched import blind, unseen
 
 Finding = tuple[str, Score]
 PASSED: Status = "passed"
@@ -81,16 +83,37 @@ def decide_missing_modes(gate: MissingModesGate, found: Finding, confidence: flo
     return _meant(decided, gate.on_inconclusive)
 
 
-def decide_alerts(gate: AlertGate, alerts: Sequence[Alert]) -> Outcome:
-    """Passed where no more alerts are in the log than allowed; there is no doubt in a count."""
+def decide_alerts(gate: AlertGate, log: RunLog) -> Outcome:
+    """Failed where more alerts are in the log than allowed, passed where no more are and somebody looked for them.
+
+    Raises:
+        InputError: the thresholds in the log's header cannot be used.
+    """
     counted = [
-        alert for alert in alerts if gate.alert in (ANY_ALERT, alert.kind) and at_least(alert.severity, gate.severity)
+        alert
+        for alert in log.alerts
+        if gate.alert in (ANY_ALERT, alert.kind) and at_least(alert.severity, gate.severity)
     ]
-    status = PASSED if len(counted) <= gate.maximum else FAILED
     listed = ", ".join(f"{alert.kind} at step {alert.step} ({alert.severity})" for alert in counted[:5])
     more = f" and {len(counted) - 5} more" if len(counted) > 5 else ""
     reason = f"{listed}{more}" if counted else "none in the run log"
-    return Outcome(gate.title, "alert", status, status, reason, value=float(len(counted)), maximum=float(gate.maximum))
+    status, doubt = FAILED, None
+    if len(counted) <= gate.maximum:
+        doubt = unseen(gate.alert, log)
+        status = PASSED if doubt is None else INCONCLUSIVE
+        if doubt is None and gate.alert == ANY_ALERT:
+            lacking = [f"{kind} {what}" for kind, what in blind(log).items()]
+            doubt = f"nobody looked: {'; '.join(lacking)}" if lacking else None
+    outcome = Outcome(
+        gate.title,
+        "alert",
+        status,
+        status,
+        reason if doubt is None else f"{reason}; {doubt}",
+        value=float(len(counted)),
+        maximum=float(gate.maximum),
+    )
+    return _meant(outcome, gate.on_inconclusive)
 
 
 def decide_regressions(

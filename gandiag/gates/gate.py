@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from gandiag.core.alert import Alert
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.result import Result
 from gandiag.core.run_log import RunLog
@@ -29,7 +28,8 @@ def gate(
 
     A limit is passed where the whole interval is inside it, failed where all of it is beyond, and inconclusive in
     between. A regression fails only where the paired difference to the baseline is significantly worse than allowed.
-    An undefined score fails; an unreliable one never passes; one without an error bar is decided by its value.
+    An undefined score fails; an unreliable one never passes; one without an error bar is decided by its value. Alerts
+    that nobody looked for are inconclusive.
 
     Args:
         result: a Result or its file; None where the policy looks at a run's alerts alone.
@@ -50,7 +50,7 @@ def decide(
     result: Result | None,
     policy: Policy,
     baseline: Result | None,
-    run: tuple[str, Sequence[Alert]] | None,
+    run: tuple[str, RunLog] | None,
     confidence: float | None = None,
     looks: int = 1,
 ) -> Verdict:
@@ -73,8 +73,8 @@ def decide(
         match each:
             case RegressionGate():
                 outcomes.append(regressed[regressions.index(each)])
-            case AlertGate():
-                outcomes.append(decide_alerts(each, run[1] if run is not None else ()))
+            case AlertGate() if run is not None:
+                outcomes.append(decide_alerts(each, run[1]))
             case LimitGate() if result is not None:
                 outcomes.append(decide_limit(each, find_score(result, each, policy), confidence))
             case MissingModesGate() if result is not None:
@@ -137,8 +137,8 @@ def open_baseline(baseline: Result | Location | None, warn: Callable[[str], None
     return Result.load(baseline)
 
 
-def open_run(run: RunLog | Location | None) -> tuple[str, Sequence[Alert]] | None:
-    """The name of a run, and its alerts.
+def open_run(run: RunLog | Location | None) -> tuple[str, RunLog] | None:
+    """The name of a run, and its log.
 
     Raises:
         InputError: there is no such log.
@@ -146,10 +146,10 @@ def open_run(run: RunLog | Location | None) -> tuple[str, Sequence[Alert]] | Non
     if run is None:
         return None
     if isinstance(run, RunLog):
-        return str(run.header.get("name", "run")), run.alerts
+        return str(run.header.get("name", "run")), run
     from gandiag.core.run_log import read_run_log
 
-    return os.fspath(run), read_run_log(Path(run)).alerts
+    return os.fspath(run), read_run_log(Path(run))
 
 
 def _check_protocol(result: Result, policy: Policy) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gandiag.core.alert import Alert
 from gandiag.core.errors import InputError
 from gandiag.core.result import Result
+from gandiag.core.run_log import RunLog
 from gandiag.gates.gate import decide
 from gandiag.gates.policy import Policy
 from gandiag.gates.verdict import Verdict
@@ -35,7 +35,7 @@ def escalate(
     policy: Policy,
     result: Result,
     baseline: Result | None = None,
-    run: tuple[str, Sequence[Alert]] | None = None,
+    run: tuple[str, RunLog] | None = None,
     *,
     most: int,
 ) -> Looked:

@@ -19,7 +19,7 @@ OnInconclusive = Literal["inconclusive", "fail", "warn", "pass"]
 TOP_KEYS = ("against", "samples", "confidence", "extractor", "on_inconclusive", "gate")
 GATE_KEYS = {
     "metric": ("metric", "extractor", "min", "max", "max_regression", "on_inconclusive"),
-    "alert": ("alert", "max_count", "severity"),
+    "alert": ("alert", "max_count", "severity", "on_inconclusive"),
     "missing_modes": ("missing_modes", "extractor", "on_inconclusive"),
 }
 ANY_ALERT = "any"
@@ -99,11 +99,13 @@ class AlertGate:
         alert: the kind, or `any`.
         maximum: of alerts.
         severity: the least one that counts.
+        on_inconclusive: what it means where nobody looked for such alerts.
     """
 
     alert: str
     maximum: int
     severity: Severity
+    on_inconclusive: OnInconclusive = "inconclusive"
 
     @property
     def title(self) -> str:
@@ -256,9 +258,9 @@ def _gate(table: Mapping[str, Any], where: str, default: OnInconclusive, known_s
         raise UsageError(
             f"{where}: {misplaced[0]} does not go with {kinds[0]}; it takes {', '.join(GATE_KEYS[kinds[0]])}"
         )
-    if kinds[0] == "alert":
-        return _alert_gate(table, where)
     meaning = _on_inconclusive(table.get("on_inconclusive", default), f"{where}: on_inconclusive")
+    if kinds[0] == "alert":
+        return _alert_gate(table, where, meaning)
     extractor = _extractor(table["extractor"], f"{where}: extractor", known_scores) if "extractor" in table else None
     if kinds[0] == "missing_modes":
         maximum = _whole(table["missing_modes"], f"{where}: missing_modes", least=0)
@@ -287,7 +289,7 @@ def _metric_gate(
     return LimitGate(metric, extractor, minimum, maximum, meaning)
 
 
-def _alert_gate(table: Mapping[str, Any], where: str) -> AlertGate:
+def _alert_gate(table: Mapping[str, Any], where: str, meaning: OnInconclusive) -> AlertGate:
     kind = _text(table["alert"], f"{where}: alert")
     kinds = [*KINDS, *_detectors(), ANY_ALERT]
     if kind not in kinds:
@@ -295,7 +297,7 @@ def _alert_gate(table: Mapping[str, Any], where: str) -> AlertGate:
     severity = _text(table.get("severity", SEVERITIES[0]), f"{where}: severity")
     if severity not in SEVERITIES:
         raise _at(where, UnknownNameError("severity", severity, SEVERITIES))
-    return AlertGate(kind, _whole(table.get("max_count", 0), f"{where}: max_count", least=0), severity)
+    return AlertGate(kind, _whole(table.get("max_count", 0), f"{where}: max_count", least=0), severity, meaning)
 
 
 def _detectors() -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gandiag.core.alert import Alert
 from gandiag.core.errors import InputError, UsageError, shown
 from gandiag.core.result import Result
+from gandiag.core.run_log import RunLog
 from gandiag.gates.find import find_score
 from gandiag.gates.gate import check_given, decide, same_reference
 from gandiag.gates.looks import Looked, escalate
@@ -27,7 +26,7 @@ def gate_source(
     settings: Settings,
     *,
     baseline: Result | None = None,
-    run: tuple[str, Sequence[Alert]] | None = None,
+    run: tuple[str, RunLog] | None = None,
     escalating: bool = False,
     most: int = MOST_SAMPLES,
 ) -> Looked:

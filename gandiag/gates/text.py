@@ -58,8 +58,8 @@ def report(verdict: Verdict) -> str:
 
 
 def advice(verdict: Verdict) -> str | None:
-    """What to do about an inconclusive gate, or None."""
-    if all(outcome.status != "inconclusive" for outcome in verdict.outcomes):
+    """What to do about an inconclusive score, or None; the reason of an inconclusive gate on alerts says it all."""
+    if not any(outcome.status == "inconclusive" and outcome.kind != "alert" for outcome in verdict.outcomes):
         return None
     if verdict.samples_needed is None:
         return "no number of samples within reach settles it: a person has to"

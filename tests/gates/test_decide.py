@@ -16,6 +16,7 @@ from gandiag.core.alert import Alert
 from gandiag.core.errors import GandiagError, InputError, UsageError
 from gandiag.core.run_log import RunLog
 from gandiag.core.score import NORMAL_95
+from gandiag.core.signals import SIGNALS, Record
 from gandiag.gates.decide import decide_regressions
 from gandiag.gates.intervals import interval_at, samples_needed
 from gandiag.gates.verdict import Verdict
@@ -142,12 +143,18 @@ def test_missing_modes_are_counted_from_the_modes():
         status(policy, modes=made_score(97.0, 0.5))
 
 
+def record(*left_out):
+    """A record of all signals but some."""
+    signals = {name for name in SIGNALS if name not in left_out}
+    return Record(900, 1.0, dict.fromkeys(signals, 1.0))
+
+
 def alert(kind="mode_collapse", severity="critical", step=900):
     return Alert(kind, severity, step, step, "it fell")
 
 
 def test_alerts_are_counted():
-    log = RunLog({}, (), (alert(), alert("imbalance", "info"), alert("imbalance", "warning")))
+    log = RunLog({}, (record(),), (alert(), alert("imbalance", "info"), alert("imbalance", "warning")))
 
     def outcome(*lines):
         return gandiag.gate(None, made_policy("\n".join(lines)), run=log).outcomes[0]
@@ -158,6 +165,54 @@ def test_alerts_are_counted():
     assert outcome('alert = "broken_loop"').status == "passed"
     assert outcome('alert = "imbalance"', 'severity = "warning"').value == 1
     assert outcome('alert = "any"', 'severity = "info"').value == 3
+
+
+def test_what_nobody_looked_for_does_not_pass():
+    names = ("mode_collapse", "any")
+    policy = made_policy(*(f'alert = "{name}"' for name in names))
+    header = {"thresholds": {"mode_collapse": False}}
+    little = Record(900, 1.0, {"generator_loss": 1.0})
+
+    def found(log):
+        verdict = gandiag.gate(None, policy, run=log)
+        return [outcome.status for outcome in verdict.outcomes], "; ".join(each.reason for each in verdict.outcomes)
+
+    assert found(RunLog({}, (record(),), ()))[0] == ["passed", "passed"]
+    said, reason = found(RunLog({}, (), ()))
+    assert said == ["inconclusive", "inconclusive"]
+    assert "the run log has no records" in reason
+    said, reason = found(RunLog(header, (record(),), ()))
+    assert said == ["inconclusive", "inconclusive"]
+    assert "the run silenced mode_collapse" in reason
+    said, reason = found(RunLog({}, (little,), ()))
+    assert said[0] == "inconclusive"
+    assert "nobody looked: mode_collapse needs" in reason
+    assert found(RunLog({}, (Record(900, 1.0, {"unknown": 1.0}),), ()))[0] == ["inconclusive", "inconclusive"]
+    # What is there fails whether or not all was looked at.
+    assert found(RunLog(header, (), (alert(),)))[0] == ["failed", "failed"]
+
+
+def test_any_alert_passes_where_few_rules_are_blind_and_names_them():
+    outcome = gandiag.gate(None, made_policy('alert = "any"'), run=RunLog({}, (record("held_out_auc"),), ())).outcomes[
+        0
+    ]
+    assert outcome.status == "passed"
+    assert "nobody looked: discriminator_overfitting needs held_out_auc" in outcome.reason
+
+
+def test_the_policy_says_what_an_unwatched_alert_means():
+    empty = RunLog({}, (), ())
+    lenient = made_policy('alert = "any"', top='on_inconclusive = "warn"')
+    verdict = gandiag.gate(None, lenient, run=empty)
+    assert verdict.passed
+    assert "no records" in verdict.warnings[0]
+    strict = made_policy('alert = "any"\non_inconclusive = "fail"', top='on_inconclusive = "warn"')
+    assert gandiag.gate(None, strict, run=empty).status == "failed"
+
+
+def test_thresholds_of_a_log_that_cannot_be_used_are_refused():
+    with pytest.raises(InputError, match="header of the run log"):
+        gandiag.gate(None, made_policy('alert = "any"'), run=RunLog({"thresholds": {"nothing": 1}}, (record(),), ()))
 
 
 def test_what_a_policy_needs_must_be_given():

@@ -56,8 +56,8 @@ def test_a_policy_with_everything_is_read():
         RegressionGate("fid", None, 0.05, True, "warn"),
         RegressionGate("kid", None, 0.001, False, "warn"),
         MissingModesGate(10, None, "warn"),
-        AlertGate("mode_collapse", 1, "warning"),
-        AlertGate("any", 0, "info"),
+        AlertGate("mode_collapse", 1, "warning", "warn"),
+        AlertGate("any", 0, "info", "warn"),
     )
     assert policy.metrics() == ["fid", "precision_recall@pixels", "kid", "mode_coverage"]
 
