@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
+from gandiag.cli.unused import refuse_given, scoring_names
 from gandiag.core.errors import InputError, UsageError, printable, shown
 
 if TYPE_CHECKING:
     from gandiag.comparison.given import Given
     from gandiag.comparison.table import Comparison
+
+SCORING = {*scoring_names(), "against", "samples"}
+PICTURED = {"against", "inputs", "seed", "precision"}
+OF_PICTURES = PICTURED | {name for name in SCORING if name.startswith("generator_")}
 
 
 @click.command("compare")
@@ -84,6 +89,12 @@ def compare_command(
         raise UsageError("there is nothing to compare; name sources, or a --history")
     given: list[Given] = [*(_releases(history) if history is not None else []), *(expand(sources) if sources else [])]
 
+    saved = all(each.result is not None for each in given)
+    wanted = not saved if pictures is None else pictures
+    if saved:
+        unused = SCORING - (OF_PICTURES if wanted else set())
+        refuse_given(unused, "saved Results have none; leave that out, or name their sources")
+
     def run(own_device: str) -> Comparison:
         with progress_bar() as progress:
             return compare(
@@ -114,7 +125,7 @@ def compare_command(
             )
 
     first = True
-    if all(each.result is not None for each in given):
+    if saved:
         comparison = run(scoring.device)
     else:
         from gandiag.evaluation.environment import processes
@@ -123,7 +134,6 @@ def compare_command(
             comparison = run(own_device)
     if first:
         print_comparison(comparison, json_path)
-        wanted = any(each.result is None for each in given) if pictures is None else pictures
         write_comparison(
             comparison,
             csv_path,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
+from gandiag.cli.unused import refuse_given, scoring_names
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     SettingsMaker = Callable[[str, ProgressCallback], Settings]
 
 COLOURS = {"passed": "green", "failed": "red", "inconclusive": "yellow"}
+SCORING = {*scoring_names(), "metrics", "against", "samples", "escalating", "max_samples"}
 _PATH = click.Path(path_type=Path)
 
 
@@ -82,7 +84,7 @@ def gate_command(
     from gandiag.gates.looks import Looked
     from gandiag.gates.scored import gate_source
 
-    _check_words(source, policy_path, initial, out, escalating)
+    _check_words(source, policy_path, initial, out)
     for path in (junit, markdown, out, None if json_path in (None, "-") else Path(str(json_path))):
         if path is not None:
             check_writable(path)
@@ -143,7 +145,7 @@ def gate_command(
     return looked.verdict.exit_code
 
 
-def _check_words(source: str | None, policy: Path | None, initial: bool, out: Path | None, escalating: bool) -> None:
+def _check_words(source: str | None, policy: Path | None, initial: bool, out: Path | None) -> None:
     if initial and policy is not None:
         raise click.UsageError("--init writes a policy, and --policy reads one; give one of them")
     if initial and source is None:
@@ -152,8 +154,10 @@ def _check_words(source: str | None, policy: Path | None, initial: bool, out: Pa
         raise click.UsageError("--policy is missing; gandiag gate RESULT.json --init writes a first one")
     if out is not None and not initial:
         raise click.UsageError("--out goes with --init; write the verdict with --json, --junit or --markdown")
-    if escalating and source is not None and source.endswith(".json"):
-        raise click.UsageError("--escalate takes more samples, and a saved Result has none; name its source instead")
+    if source is None:
+        refuse_given(SCORING, "there is no source; leave that out")
+    elif source.endswith(".json"):
+        refuse_given(SCORING, "a saved Result has none; leave that out, or name its source")
 
 
 def _saved(source: str | None) -> Result | None:

@@ -98,7 +98,7 @@ def headline(result: Result) -> str:
     title = printable(str(result.source["name"]))
     if result.source["weights"] == "generator_ema" or (result.source.get("generator") or {}).get("averaged"):
         title += " (averaged weights)"
-    reference = result.reference["name"]
+    reference = result.reference.get("name")
     return title if reference is None else f"{title} against {printable(str(reference))}"
 
 

@@ -62,7 +62,8 @@ def write_comparison_report(
     ]
     sections = [Section(*each) for each in bodies if each[2]]
     count = len(comparison.entries)
-    reference = next((entry.result.reference["name"] for entry in comparison.entries), None)
+    names = (entry.result.reference.get("name") for entry in comparison.entries)
+    reference = next((name for name in names if name is not None), None)
     about = f"{count} source{'s' if count != 1 else ''}" + ("" if reference is None else f" against {reference}")
     write_page(path, f"Comparison of {about}", sections, subtitle=_headline(comparison))
 

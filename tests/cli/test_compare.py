@@ -89,6 +89,25 @@ def test_bad_input_is_one_line(refused, saved, tmp_path):
     refused("compare")
 
 
+def test_how_to_score_is_refused_where_all_is_saved(gandiag_command, refused, saved, save_ring, tmp_path, monkeypatch):
+    for words in (
+        ("--against", "cifar10"),
+        ("--samples", 50000),
+        ("--seed", 0),
+        ("--latent", 5),
+        ("--preprocessing", "clean"),
+    ):
+        said = refused("compare", *saved, *words)
+        assert f"{words[0]} says how to score samples, and saved Results have none" in said
+    assert "--seed and --like say how" in refused("compare", *saved, "--seed", 3, "--like", "prdc")
+    assert "--samples" in refused("compare", *saved, "--pictures", "--html", tmp_path / "x.html", "--samples", 9)
+    monkeypatch.setenv("GANDIAG_DATA_ROOT", str(tmp_path))  # meant for all commands, and not for this one
+    finished = gandiag_command("compare", *saved, "--metric", "fid", "--no-cache", "--device", "cpu")
+    assert finished.code == 0, finished.err
+    finished = gandiag_command("compare", saved[0], save_ring(), *FAST, "--seed", 3)
+    assert finished.code == 0, finished.err
+
+
 def test_a_history_is_a_sweep_of_releases(gandiag_command, refused, saved, tmp_path):
     from gandiag.core.result import Result
     from gandiag.gates.history import record_run

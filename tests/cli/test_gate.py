@@ -114,6 +114,25 @@ def test_a_baseline_of_another_protocol_is_refused(gandiag_command, refused, sav
     assert finished.code == 0
 
 
+def test_how_to_score_is_refused_where_nothing_is_scored(gandiag_command, refused, write, result, tmp_path):
+    policy = write("p.toml", EASY)
+    options = (
+        ("--against", "cifar10"),
+        ("--samples", 50000),
+        ("--metric", "kid"),
+        ("--seed", 7),
+        ("--inputs", tmp_path),
+    )
+    for words in (*options, ("--escalate",), ("--latent", 5)):
+        said = refused("gate", result, "--policy", policy, *words)
+        assert f"{words[0]} says how to score samples, and a saved Result has none" in said
+        said = refused("gate", "--run", tmp_path, "--policy", policy, *words)
+        assert f"{words[0]} says how to score samples, and there is no source" in said
+    assert "--seed" in refused("gate", result, "--init", "--seed", 7)
+    finished = gandiag_command("gate", result, "--policy", policy, "--no-cache", "--batch-size", 8)
+    assert finished.code == 0, finished.err
+
+
 def test_alerts_need_no_source(gandiag_command, refused, write, tmp_path):
     alert = {"kind": "mode_collapse", "severity": "critical", "step": 9, "since_step": 5, "message": "m"}
     lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,8 +45,6 @@ def result(name, fid=10.0, *, fingerprint="f", scores=()):
         "kid": undefined("too few samples", better="lower", n_real=1, n_fake=1),
         **dict(scores),
     }
-    from dataclasses import replace
-
     made = {key: replace(score, fingerprint=fingerprint) for key, score in made.items()}
     source = {"name": name, "kind": "checkpoint", "path": name, "sha256": name, "weights": "generator"}
     return Result(
@@ -97,6 +96,15 @@ def test_everything_is_there_and_nothing_complains(tmp_path, width, dark):
         alts = page.locator("img").evaluate_all("images => images.map(image => image.alt)")
         assert all(alts)
         assert "A real sample of the missing mode 2" in alts
+
+
+def test_a_result_whose_reference_has_no_name(tmp_path):
+    path = tmp_path / "report.html"
+    nameless = replace(result("a", 9.0), reference={})
+    write_comparison_report(compare([nameless, result("b", 11.0)]), path)
+    assert "Comparison of 2 sources against mnist" in path.read_text(encoding="utf-8")
+    write_comparison_report(compare([nameless, nameless]), path)
+    assert "Comparison of 2 sources<" in path.read_text(encoding="utf-8")
 
 
 def test_a_model_can_be_hidden_in_all_charts(tmp_path):
