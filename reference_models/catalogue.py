@@ -58,8 +58,13 @@ def resolve(kind: str, name: str, known: Iterable[str]) -> str:
     Raises:
         UnknownNameError: none does.
     """
-    names = {entry.replace("-", "_"): entry for entry in known}
+    names = {spelt(entry): entry for entry in known}
     try:
-        return names[name.lower().replace("-", "_")]
+        return names[spelt(name)]
     except KeyError:
         raise UnknownNameError(kind, name, names.values()) from None
+
+
+def spelt(name: str) -> str:
+    """A name as it is compared: `-` and `_` are the same, and so are capitals."""
+    return name.lower().replace("-", "_")

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gandiag import InputError, Latent, UsageError
+import gandiag
+from gandiag import GandiagError, InputError, Latent, UnknownNameError, UsageError
 from reference_models import catalogue
 from reference_models.tables import Table, merge, parse_toml, read_toml, shortened
 
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
+ABOUT = ("summary", "networks", "networks_only", "noise_only", "no_penalties")  # of a fault: no keys of a recipe
+MOST_SAMPLES = 2**16  # in a batch
 
 
 @dataclass(frozen=True)
@@ -183,20 +186,27 @@ def read_recipe(
     values = _extended(path)
     where = f"recipe {path.stem}"
     datasets = Table({"datasets": values.pop("datasets", {})}, where).table("datasets").tables()
-    chosen = dataset if dataset is not None else values.get("dataset", "")
+    chosen = dataset if dataset is not None else str(values.get("dataset", ""))
     for name, table in datasets.items():
-        if name == chosen:
+        if catalogue.spelt(name) == catalogue.spelt(chosen):
             values = override(values, table.plain())
+        else:
+            _check_dataset(name, table.where)
     if fault is not None:
-        illness = read_toml(fault)
-        illness.pop("summary", None)
-        networks = illness.pop("networks", {})
-        values = override(values, illness)
-        values = override(values, networks.get(_network(values), {}))
+        values = _ill(values, fault)
         where = f"{where} with fault {fault.stem}"
     for line in overrides:
         values = override(values, _parsed(line))
     return _recipe(path.stem, Table(values, where))
+
+
+def overridden(overrides: Sequence[str]) -> set[str]:
+    """The keys and tables of a recipe that overrides name.
+
+    Raises:
+        UsageError: one is no override.
+    """
+    return {key for line in overrides for key in _parsed(line)}
 
 
 def override(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,6 +242,44 @@ def _extended(path: Path) -> dict[str, Any]:
     return values
 
 
+def _check_dataset(name: str, where: str) -> None:
+    """Refuse a table for what is no dataset, which would never count.
+
+    Raises:
+        UsageError: there is no dataset of that name.
+    """
+    from reference_models.training.image_folders import NAME
+
+    try:
+        if name != NAME:
+            gandiag.load_dataset(name, split="")
+    except UnknownNameError as error:
+        raise UsageError(f"{where}: {error}; correct the name of the table") from error
+    except GandiagError:
+        pass  # it exists, and is not opened: no dataset has a split of that name
+
+
+def _ill(values: Mapping[str, Any], fault: Path) -> dict[str, Any]:
+    """The values of a recipe with a fault.
+
+    Raises:
+        UsageError: the fault makes no sense in such a recipe.
+    """
+    name, illness = f"fault {fault.stem}", read_toml(fault)
+    about = Table({key: illness.pop(key) for key in ABOUT if key in illness}, name)
+    networks = about.table("networks").plain()
+    if about.flag("noise_only", False) and values.get("task"):
+        raise UsageError(f"{name} is for generators of noise, and this recipe's takes images; choose another of them")
+    if about.flag("no_penalties", False):
+        values = {**values, "penalties": {}}
+    values = override(values, illness)
+    network = _network(values)
+    if about.flag("networks_only", False) and network not in networks:
+        message = f"{name} is for the discriminators {', '.join(networks)}, and this recipe's is {network}"
+        raise UsageError(f"{message}; choose another fault or recipe")
+    return override(values, networks.get(network, {}))
+
+
 def _network(values: Mapping[str, Any]) -> str:
     player = values.get("discriminator")
     return str(player.get("network", "")) if isinstance(player, dict) else ""
@@ -247,9 +295,13 @@ def _parsed(line: str) -> dict[str, Any]:
             values = parse_toml(f"{key}= {json.dumps(line.partition('=')[2].strip())}")
         except ValueError:
             values = {}
-    if not values or {"dataset", "datasets", "extends"} & values.keys():
-        message = f"--set {shortened(line)} is no override of a recipe"
+    message = f"--set {shortened(line)} is no override of a recipe"
+    if not values:
         raise UsageError(f"{message}; expected KEY=VALUE, such as steps=500 or techniques.packing.samples=2")
+    if "dataset" in values:
+        raise UsageError(f"{message}: it decides which overrides there are; give --dataset in its place")
+    if {"datasets", "extends"} & values.keys():
+        raise UsageError(f"{message}; write a recipe file of your own, and give it by --recipe FILE")
     return values
 
 
@@ -261,7 +313,7 @@ def _recipe(name: str, table: Table) -> Recipe:
         summary=table.text("summary"),
         dataset=table.text("dataset"),
         loss=table.text("loss"),
-        batch_size=table.whole("batch_size", least=2),
+        batch_size=table.whole("batch_size", least=2, most=MOST_SAMPLES),
         steps=table.whole("steps"),
         ema=table.number("ema", 0.999, high=0.999999),
         decay_from=table.number("decay_from", 1.0, high=1.0),
@@ -335,8 +387,9 @@ def _penalties(table: Table) -> tuple[Penalty, ...]:
 def _techniques(table: Table) -> tuple[Choice, ...]:
     choices = []
     for name, values in table.tables().items():
-        config = values.plain()
-        if config.pop("enabled", True):
+        enabled, config = values.flag("enabled", True), values.plain()
+        config.pop("enabled", None)
+        if enabled:
             choices.append(Choice(name, config))
     return tuple(choices)
 

@@ -46,25 +46,24 @@ class Table:
         value = self._take(key, default)
         return value if isinstance(value, bool) else self._refuse(key, value, "true or false")
 
-    def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
-        """The whole number from `least` to a billion under a key."""
+    def whole(self, key: str, default: int | None = None, least: int = 1, most: int = MOST) -> int:
+        """The whole number from `least` to `most` under a key."""
         value = self._take(key, default)
-        fine = isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
-        limits = f"at least {least} and at most {MOST:,}"
+        fine = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        limits = f"at least {least} and at most {most:,}"
         return int(value) if fine else self._refuse(key, value, f"a whole number of {limits}")
 
     def number(self, key: str, default: float | None = None, low: float = 0.0, high: float = math.inf) -> float:
         """The finite number from `low` to `high` under a key."""
         value = self._take(key, default)
-        fine = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
         bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        return float(value) if fine and math.isfinite(value) else self._refuse(key, value, f"a number {bounds}")
+        return float(value) if within(value, low, high) else self._refuse(key, value, f"a number {bounds}")
 
     def pair(self, key: str, default: tuple[float, float]) -> tuple[float, float]:
         """The two numbers in [0, 1) under a key."""
         value = self._take(key, list(default))
         fine = isinstance(value, list) and len(value) == 2
-        if not fine or not all(isinstance(each, int | float) and 0 <= each < 1 for each in value):
+        if not fine or not all(within(each, 0, 1) and each < 1 for each in value):
             self._refuse(key, value, "two numbers from 0 to below 1")
         return float(value[0]), float(value[1])
 
@@ -106,6 +105,16 @@ class Table:
 
     def _refuse(self, key: str, value: object, expected: str) -> Any:
         raise UsageError(f"{self.where}: {key} is {shortened(value)}, expected {expected}")
+
+
+def within(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
+    """Whether it is a finite number, small enough for floating point, from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value) and low <= value <= high
+    except OverflowError:
+        return False
 
 
 def shortened(value: object) -> str:

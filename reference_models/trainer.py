@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gandiag
 from gandiag import GandiagError, TrainingProgress, TrainingRequest, UsageError
 from reference_models import catalogue
-from reference_models.recipe import Recipe, load_recipe, summaries
+from reference_models.recipe import Recipe, load_recipe, overridden, summaries
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ class ReferenceTrainer:
         """
         from reference_models.training.outline import outline
 
-        run, _ = decide(request)
+        run, _ = decide(request, writes=False)
         return outline(run)
 
     def train(self, request: TrainingRequest, report: Callable[[TrainingProgress], None]) -> Path:
@@ -81,25 +81,29 @@ class ReferenceTrainer:
 TRAINER = ReferenceTrainer()
 
 
-def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
-    """The run that is asked for, and what its folder will say of it; raises as `train` does."""
+def decide(request: TrainingRequest, writes: bool = True) -> tuple[Run, dict[str, Any]]:
+    """The run that is asked for, and what its folder will say of it; raises as `train` does.
+
+    A new run that writes nothing may name a folder that is in use.
+    """
     import torch
 
     from reference_models.training.folder import FORMAT, Folder, check_same, previous_run
     from reference_models.training.options import Options
     from reference_models.training.run import Run
+    from reference_models.training.techniques import paced
 
     if request.steps is not None and request.steps < 1:
         raise UsageError(f"--steps is {request.steps}, expected at least 1")
     default = load_recipe(request.recipe, request.dataset, request.fault, request.overrides)
     device = _device(request.device)
     folder = Folder(Path(request.out))
-    before = previous_run(folder, request.resume) or {}
+    before = (previous_run(folder, request.resume) if writes or request.resume else None) or {}
     wanted = request.dataset or before.get("dataset") or default.dataset
     data = _data(request, wanted, default)
     dataset = data.info.dataset or data.info.name
     recipe = load_recipe(request.recipe, dataset, request.fault, request.overrides)
-    steps = request.steps or before.get("steps") or recipe.steps
+    steps = request.steps or _steps(recipe, request.overrides, before)
     options = Options(
         amp=request.amp,
         compile=request.compile,
@@ -113,7 +117,7 @@ def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
     origin = {
         "dataset_sha256": data.info.sha256,
         "seed": request.seed,
-        "fault": request.fault,
+        "fault": _stem(request.fault),
         "device": str(device),
         "threads": torch.get_num_threads(),
         "amp": request.amp,
@@ -123,9 +127,22 @@ def decide(request: TrainingRequest) -> tuple[Run, dict[str, Any]]:
     }
     config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
     if request.resume:
-        check_same(before, config, folder)
+        depending = ["the learning rate"] if recipe.decay_from < 1 else []
+        depending += [f"technique {name}" for name in paced(recipe)]
+        check_same({**before, "fault": _stem(before.get("fault"))}, config, folder, depending)
     held_out = _held_out(request, dataset, recipe)
     return Run(recipe, data, dataset, steps, request.seed, device, folder, origin, options, held_out), config
+
+
+def _steps(recipe: Recipe, overrides: Sequence[str], before: Mapping[str, Any]) -> int:
+    """The recipe's steps; of a resumed run those that it was to have, unless an override now says another number."""
+    asked = "steps" in overridden(overrides) and recipe.steps != before.get("recipe", {}).get("steps")
+    return recipe.steps if asked or not before else int(before["steps"])
+
+
+def _stem(fault: str | None) -> str | None:
+    """The name of a fault's file."""
+    return None if fault is None else catalogue.table("faults", "fault", fault).stem
 
 
 def _data(request: TrainingRequest, dataset: str, recipe: Recipe, split: str = "train") -> Any:

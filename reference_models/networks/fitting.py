@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
+
+import torch
+from torch import nn
 
 from gandiag import UnknownNameError, UsageError
 
@@ -39,6 +43,7 @@ def joined(part: ModuleType, what: str, known: Mapping[str, Any], config: Mappin
 
     Raises:
         UnknownNameError: the network has no such argument.
+        UsageError: it needs one that nobody knows.
     """
     wanted = inspect.signature(part.build).parameters
     decided = {name: value for name, value in known.items() if name in wanted}
@@ -46,4 +51,34 @@ def joined(part: ModuleType, what: str, known: Mapping[str, Any], config: Mappin
     for name in config:
         if name not in open_to:
             raise UnknownNameError(f"option of the {what}", name, open_to)
+    missing = [name for name in open_to - set(config) if wanted[name].default is inspect.Parameter.empty]
+    if missing:
+        message = f"the {what} needs {', '.join(sorted(missing))}, which nothing here decides"
+        raise UsageError(f"{message}; choose another network, or say it in its config")
     return {**decided, **config}
+
+
+@torch.no_grad()
+def check_batch(what: str, network: nn.Module, count: int, shape: Sequence[int], labelled: bool = False) -> None:
+    """Refuse a network that cannot be trained on batches (count, *shape); it and the random state stay as they are.
+
+    Args:
+        what: to call it in the message.
+        network: a new one.
+        count: samples in a batch.
+        shape: of one of them.
+        labelled: whether it takes labels beside them.
+
+    Raises:
+        UsageError: the message says the shape, and what PyTorch says of it.
+    """
+    device = next(network.parameters()).device
+    labels = (torch.zeros(count, dtype=torch.int64, device=device),) if labelled else ()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            copy.deepcopy(network).train()(torch.zeros(count, *shape, device=device), *labels)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0][:200]
+            size = " x ".join(str(length) for length in shape)
+            message = f"the {what} cannot learn from batches of {count} samples of {size}: {reason}"
+            raise UsageError(f"{message}; choose another network, config or batch_size") from error

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gandiag import UsageError
+from reference_models.tables import shortened
 
 PAPER = (-0.8, -0.6, 0.2)  # dark blue, where an image is black
 INK = (1.0, 0.5, -0.7)  # orange, where it is white
@@ -40,7 +41,7 @@ def find_domain(name: str) -> Domain:
         UsageError: there is none of that name.
     """
     if name not in DOMAINS:
-        raise UsageError(f"task unpaired: domain is {name!r}, expected one of {', '.join(DOMAINS)}")
+        raise UsageError(f"task unpaired: domain is {shortened(name)}, expected one of {', '.join(DOMAINS)}")
     return DOMAINS[name]
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gandiag import UsageError
+from reference_models.tables import shortened, within
 from reference_models.training.data import Data
 
 Network = Callable[[Tensor], Tensor]
@@ -97,19 +98,42 @@ def number(task: str, key: str, value: float) -> float:
     Raises:
         UsageError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise UsageError(f"task {task}: {key} is {value!r}, expected a number of at least 0")
+    if not within(value, 0):
+        raise UsageError(f"task {task}: {key} is {shortened(value)}, expected a number of at least 0")
     return float(value)
 
 
-def choice(task: str, key: str, value: object, known: tuple[object, ...]) -> None:
-    """Refuse a value that is not one of `known`.
+def whole(task: str, key: str, value: int, least: int, most: int, multiple: int) -> int:
+    """`value` if it is a whole number from `least` to `most` that `multiple` divides.
 
     Raises:
         UsageError: it is not.
     """
-    if value not in known or isinstance(value, bool):
-        raise UsageError(f"task {task}: {key} is {value!r}, expected one of {', '.join(map(str, known))}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most or value % multiple:
+        message = f"task {task}: {key} is {shortened(value)}, expected a multiple of {multiple} from {least} to {most}"
+        raise UsageError(message)
+    return value
+
+
+def text(task: str, key: str, value: str | None) -> str | None:
+    """`value` if it is a text, or None for none.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"task {task}: {key} is {shortened(value)}, expected a text")
+    return value
+
+
+def choice(task: str, key: str, value: object, known: tuple[object, ...]) -> None:
+    """Refuse a value that is not one of `known`, of the same kind.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not any(value == each and type(value) is type(each) for each in known):
+        raise UsageError(f"task {task}: {key} is {shortened(value)}, expected one of {', '.join(map(str, known))}")
 
 
 def images_of(data: Data, task: str) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from gandiag import UsageError
 from reference_models.networks.resampling import bicubic, shrunk
 from reference_models.tasks._similarity import EXTRACTORS, WINDOW, Perception, perceptual_distance, psnr, ssim
-from reference_models.tasks._task import Finding, Networks, Shapes, Side, Task, choice, images_of, number
+from reference_models.tasks._task import Finding, Networks, Shapes, Side, Task, choice, images_of, number, text
 from reference_models.training.data import Data, to_range
 
 NAME = "super_resolution"
@@ -44,7 +44,8 @@ class SuperResolution(Task):
         choice(NAME, "scale", scale, (2, 4))
         choice(NAME, "content", content, ("l1", "mse"))
         choice(NAME, "perceptual", perceptual, (*EXTRACTORS, "none"))
-        self.scale, self.content, self.perceptual, self.weights = scale, content, perceptual, perceptual_weights
+        self.scale, self.content, self.perceptual = scale, content, perceptual
+        self.weights = text(NAME, "perceptual_weights", perceptual_weights)
         self.content_weight = number(NAME, "content_weight", content_weight)
         self.perceptual_weight = number(NAME, "perceptual_weight", perceptual_weight)
         self.adversarial_weight = number(NAME, "adversarial_weight", adversarial_weight)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from gandiag import UsageError
 from reference_models.tasks._domains import Domain, find_domain
 from reference_models.tasks._similarity import Perception
-from reference_models.tasks._task import Finding, Networks, Shapes, Side, Task, choice, images_of, number
+from reference_models.tasks._task import Finding, Networks, Shapes, Side, Task, images_of, number, whole
 from reference_models.training.data import Data, Part, classes, to_range
 from reference_models.training.image_folders import FolderPair
 
@@ -28,7 +28,7 @@ class Unpaired(Task):
 
     Args:
         domain: `inverted` or `coloured`: what the other domain of a dataset is.
-        size: side of the images of two folders, a multiple of 4.
+        size: side of the images of two folders, a multiple of 4 from 8 to 1024.
         adversarial_weight: of the adversarial losses.
         cycle_weight: of the mean absolute error of going there and back.
         identity_weight: of the mean absolute change of images that are in the target domain already.
@@ -48,8 +48,7 @@ class Unpaired(Task):
         self.adversarial_weight = number(NAME, "adversarial_weight", adversarial_weight)
         self.cycle_weight = number(NAME, "cycle_weight", cycle_weight)
         self.identity_weight = number(NAME, "identity_weight", identity_weight)
-        choice(NAME, "size", size, tuple(range(8, 1025, 4)) if not isinstance(size, bool) else ())
-        self.size = size
+        self.size = whole(NAME, "size", size, 8, 1024, 4)
         self._domain: Domain | None = find_domain(domain)
         self._device = torch.device("cpu")
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from gandiag import Latent, UsageError
 from reference_models.losses._loss import Loss
+from reference_models.networks.discriminators._discriminator import Discriminator
+from reference_models.tables import MOST, shortened, within
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Setting:
         latent: the generator's input.
         batch_size: samples in a batch of this process.
         num_classes: of the labels; None for an unconditional recipe.
+        judged: samples, or packs of them, that the discriminator sees of such a batch; `make_techniques` counts them.
     """
 
     loss: Loss
@@ -30,6 +33,7 @@ class Setting:
     latent: Latent
     batch_size: int
     num_classes: int | None
+    judged: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Technique:
 
     needs_features = False  # of the discriminator, in a `Turn`
     steady_view = True  # whether its `view` shows the same at all times
+    paced = False  # whether what it does at a step depends on how many there are in all
     last = False  # whether it alters the discriminator after the others
 
     def begin(self, setting: Setting) -> None:
@@ -104,6 +109,10 @@ class Technique:
     def discriminator_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of one sample as the discriminator sees it."""
         return shape
+
+    def discriminator_batch(self, count: int) -> int:
+        """How many samples the discriminator sees of so many."""
+        return count
 
     def alter_generator(self, network: nn.Module) -> None:
         """Change the new network in place; as `alter_discriminator`."""
@@ -157,16 +166,16 @@ class Technique:
         """Take back what `state` gave; raises KeyError or RuntimeError for another technique's."""
 
 
-def feature_count(network: nn.Module) -> int:
-    """How many features the head of a discriminator looks at.
+def featured(technique: str, network: nn.Module) -> Discriminator:
+    """The discriminator as one that has features, and a head that looks at them.
 
     Raises:
-        UsageError: the network has none to give.
+        UsageError: it has none to give.
     """
-    count = getattr(network, "feature_count", None)
-    if not isinstance(count, int):
-        raise UsageError("a technique needs a discriminator with features; choose dcgan or mlp as its network")
-    return count
+    if not isinstance(network, Discriminator):
+        message = f"technique {technique} needs a discriminator with features"
+        raise UsageError(f"{message}; choose another discriminator.network, such as dcgan or mlp, or leave it out")
+    return network
 
 
 def positive(technique: str, key: str, value: float, high: float = float("inf")) -> float:
@@ -175,20 +184,41 @@ def positive(technique: str, key: str, value: float, high: float = float("inf"))
     Raises:
         UsageError: it is not.
     """
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= high
-    if not fine or value == float("inf"):
+    if not within(value, high=high) or value <= 0:
         bound = "" if high == float("inf") else f" and at most {high:g}"
-        raise UsageError(f"technique {technique}: {key} is {value!r}, expected a number above 0{bound}")
+        raise UsageError(f"technique {technique}: {key} is {shortened(value)}, expected a number above 0{bound}")
     return float(value)
 
 
 def whole(technique: str, key: str, value: int, least: int = 1) -> int:
-    """`value` if it is a whole number of at least `least`.
+    """`value` if it is a whole number from `least` to a billion.
 
     Raises:
         UsageError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        message = f"technique {technique}: {key} is {value!r}, expected a whole number of at least {least}"
-        raise UsageError(message)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+        limits = f"at least {least} and at most {MOST:,}"
+        raise UsageError(f"technique {technique}: {key} is {shortened(value)}, expected a whole number of {limits}")
     return value
+
+
+def text(technique: str, key: str, value: object) -> str:
+    """`value` if it is a text.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not isinstance(value, str):
+        raise UsageError(f"technique {technique}: {key} is {shortened(value)}, expected a text")
+    return value
+
+
+def table(technique: str, key: str, value: object) -> dict[str, Any]:
+    """`value` if it is a table.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not isinstance(value, Mapping):
+        raise UsageError(f"technique {technique}: {key} is {shortened(value)}, expected a table")
+    return dict(value)

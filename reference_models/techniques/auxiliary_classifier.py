@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gandiag import UsageError
-from reference_models.techniques._technique import Setting, Technique, Turn, feature_count, positive
+from reference_models.techniques._technique import Setting, Technique, Turn, featured, positive
 
 
 class AuxiliaryClassifier(Technique):
@@ -32,7 +32,8 @@ class AuxiliaryClassifier(Technique):
 
     def alter_discriminator(self, network: nn.Module) -> None:
         """Give it a second head."""
-        network.classifier = nn.Linear(feature_count(network), self._classes)
+        judge = featured("auxiliary_classifier", network)
+        judge.classifier = nn.Linear(judge.feature_count, self._classes)
 
     def discriminator_loss(self, loss: Tensor, turn: Turn) -> Tensor:
         """The loss and the cross entropy of the classes of real samples and of fakes."""

@@ -17,6 +17,7 @@ class InstanceNoise(Technique):
     """
 
     steady_view = False
+    paced = True
 
     def __init__(self, deviation: float = 0.1, until: float = 1.0) -> None:
         self.deviation = positive("instance_noise", "deviation", deviation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from reference_models.techniques._technique import Technique, feature_count, whole
+from reference_models.techniques._technique import Technique, featured, whole
 
 
 class Closeness(nn.Module):
@@ -40,9 +40,8 @@ class MinibatchDiscrimination(Technique):
 
     def alter_discriminator(self, network: nn.Module) -> None:
         """Give the head the closeness too."""
-        count = feature_count(network)
-        head = nn.Linear(count + self.kernels, 1)
-        network.head = nn.Sequential(Closeness(count, self.kernels, self.dims), head)
+        judge = featured("minibatch_discrimination", network)
+        judge.widen_head(self.kernels, lambda count: Closeness(count, self.kernels, self.dims))
 
 
 TECHNIQUE = MinibatchDiscrimination

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gandiag import UsageError
-from reference_models.techniques._technique import Setting, Technique, feature_count, whole
+from reference_models.techniques._technique import Setting, Technique, featured, whole
 
 
 class Spread(nn.Module):
@@ -32,23 +32,21 @@ class MinibatchStandardDeviation(Technique):
     Batch norm in the discriminator gives a batch of fakes the spread of a real one, and hides what is to be seen.
 
     Args:
-        group: samples that are compared with one another; it must divide the batch.
+        group: samples, or packs of them, that are compared with one another; it must divide the batch of such.
     """
 
     def __init__(self, group: int = 4) -> None:
         self.group = whole("minibatch_standard_deviation", "group", group, least=2)
 
     def begin(self, setting: Setting) -> None:
-        """Refuse a group that does not divide the batch."""
-        if setting.batch_size % self.group:
+        """Refuse a group that does not divide what the discriminator sees of a batch."""
+        if setting.judged % self.group:
             message = f"technique minibatch_standard_deviation: group is {self.group}"
-            raise UsageError(f"{message}, which does not divide the batch of {setting.batch_size}")
+            raise UsageError(f"{message}, which does not divide the {setting.judged} that the discriminator judges")
 
     def alter_discriminator(self, network: nn.Module) -> None:
         """Give the head the spread too."""
-        count = feature_count(network)
-        linear = getattr(network, "linear", nn.Linear)
-        network.head = nn.Sequential(Spread(self.group), linear(count + 1, 1))
+        featured("minibatch_standard_deviation", network).widen_head(1, lambda count: Spread(self.group))
 
 
 TECHNIQUE = MinibatchStandardDeviation

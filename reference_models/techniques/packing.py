@@ -32,6 +32,10 @@ class Packing(Technique):
         """As many times the channels, or coordinates."""
         return (self.samples * shape[0], *shape[1:])
 
+    def discriminator_batch(self, count: int) -> int:
+        """As many packs."""
+        return count // self.samples
+
     def view(self, samples: Tensor, side: str, moment: Moment) -> Tensor:
         """Samples (n, C, ...) as packs (n / m, m C, ...) of neighbours in the batch."""
         return samples.reshape(len(samples) // self.samples, self.samples * samples.shape[1], *samples.shape[2:])

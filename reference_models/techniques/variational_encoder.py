@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from gandiag import UsageError
 from reference_models import catalogue
-from reference_models.networks.fitting import fitted
-from reference_models.techniques._technique import Setting, Technique, Turn, positive
+from reference_models.networks.fitting import check_batch, fitted
+from reference_models.techniques._technique import Setting, Technique, Turn, positive, table, text
 
 SPACES = ("features", "samples")
 
@@ -40,7 +40,8 @@ class VariationalEncoder(Technique):
         prior_weight: float = 0.1,
         space: str = "features",
     ) -> None:
-        self.network, self.config = network, dict(config or {})
+        self.network = text("variational_encoder", "network", network)
+        self.config = table("variational_encoder", "config", {} if config is None else config)
         self.reconstruction_weight = positive("variational_encoder", "reconstruction_weight", reconstruction_weight)
         self.prior_weight = positive("variational_encoder", "prior_weight", prior_weight)
         if space not in SPACES:
@@ -50,9 +51,12 @@ class VariationalEncoder(Technique):
         self._setting: Setting | None = None
 
     def begin(self, setting: Setting) -> None:
-        """Note the shapes; refuse uniform noise, which the bound does not hold for."""
+        """Note the shapes; refuse uniform noise, which the bound does not hold for, and features of packs."""
         if setting.latent.distribution != "normal":
             raise UsageError("technique variational_encoder needs normal noise: set latent.distribution")
+        if self.space == "features" and setting.judged < setting.batch_size:
+            message = "technique variational_encoder compares features of samples, and packing gives those of packs"
+            raise UsageError(f'{message}; set its space to "samples", or leave packing out')
         self._setting = setting
 
     def move(self, device: torch.device) -> None:
@@ -65,6 +69,7 @@ class VariationalEncoder(Technique):
         part = catalogue.part("networks.encoders", "encoder", self.network)
         config = fitted(part, f"{self.network} encoder", setting.shape, setting.latent.dim, self.config)
         self.encoder = part.build(**config)
+        check_batch(f"{self.network} encoder", self.encoder, setting.batch_size, setting.shape)
 
     def generator_parameters(self) -> Iterable[nn.Parameter]:
         """The encoder's."""

@@ -112,8 +112,11 @@ class Batches:
         if limit:
             size = limit if size is None else min(limit, size)
         if size is not None and size < batch_size:
+            if limit and size == limit:
+                message = f"samples is {limit}, less than one batch of {batch_size}"
+                raise UsageError(f"{message}; raise samples, or set a smaller batch_size")
             message = f"dataset {data.info.name} has {size} samples, less than one batch of {batch_size}"
-            raise UsageError(f"{message}; use a larger one")
+            raise UsageError(f"{message}; use a larger one, or set a smaller batch_size")
         self._data = data
         self._batch_size = batch_size
         self._seed = seed

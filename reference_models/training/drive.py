@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from reference_models.training.interrupt import deferred_interrupt
 from reference_models.training.monitoring import watching
 from reference_models.training.parallel import Team, team
 from reference_models.training.run import Run
-from reference_models.training.scalars import Scalars
+from reference_models.training.scalars import Scalars, find_writer
 from reference_models.training.state import State, load_state
 from reference_models.training.step import Losses
 from reference_models.training.watch import LossWatch
@@ -50,8 +50,8 @@ class Course(Protocol):
         """Update all players, and count the step."""
         ...
 
-    def save(self) -> None:
-        """Write the state and the checkpoint."""
+    def save(self, remembered: Sequence[Mapping[str, Any]]) -> None:
+        """Write the state, with what the techniques of each process remember, and the checkpoint."""
         ...
 
     def preview(self) -> None:
@@ -86,12 +86,17 @@ def drive(run: Run, prepare: Callable[[Team], Course], report: Report, config: M
         course = prepare(crew)
         state = course.state
         if resume:
-            load_state(run.folder.state, state)
+            load_state(run.folder.state, state, crew.rank)
             if state.step > run.steps:
                 message = f"--steps is {run.steps}, but the run in {run.folder.home} is at step {state.step}"
                 raise UsageError(f"{message}; ask for more steps")
         if run.options.compile:
             course.compile()
+        evaluation = course.evaluation()
+        if run.options.evaluate_every:
+            evaluation.check()
+        if run.options.tensorboard:
+            find_writer()
         crew.wait()
         if crew.leads:
             write_config(run.folder, config)
@@ -102,7 +107,6 @@ def drive(run: Run, prepare: Callable[[Team], Course], report: Report, config: M
             scalars = stack.enter_context(Scalars(run.folder.scalars if wanted else None, state.step))
             watched = run.folder.home if run.options.monitor and crew.leads else None
             stack.enter_context(watching(state, course.players, course.held_out if watched else None, watched))
-            evaluation = course.evaluation()
             evaluation.go_on(state.step)
             _go_on(_Session(run, course, report, interrupted, crew, scalars, evaluation))
     return run.folder.checkpoint
@@ -130,10 +134,20 @@ def _go_on(session: _Session) -> None:
     def save() -> None:
         watch.look()
         state.seconds = time.monotonic() - began
+        remembered = crew.gathered(state.remembered())
         if crew.leads:
-            course.save()
+            course.save(remembered)
         crew.wait()
 
+    def due() -> bool:
+        return bool(run.options.evaluate_every) and state.step % run.options.evaluate_every == 0
+
+    def score() -> None:
+        save()
+        session.scalars.add(state.step, session.evaluation.score(state.step))
+
+    if due() and 0 < state.step < run.steps and not session.evaluation.has(state.step):
+        score()  # the run was interrupted there
     while state.step < run.steps:
         losses = course.take_step()
         looked = watch.add(state.step, losses)
@@ -151,11 +165,10 @@ def _go_on(session: _Session) -> None:
             break
         if state.step % run.recipe.preview_every == 0 and crew.leads:
             course.preview()
-        scored = run.options.evaluate_every and state.step % run.options.evaluate_every == 0
-        if scored or state.step % run.recipe.save_every == 0:
+        if due():
+            score()
+        elif state.step % run.recipe.save_every == 0:
             save()
-        if scored:
-            session.scalars.add(state.step, session.evaluation.score(state.step))
     save()
     if crew.leads:
         course.preview()

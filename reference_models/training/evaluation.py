@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import gandiag
 from gandiag import InputError, UsageError
@@ -29,6 +32,16 @@ class Evaluation:
         self._folder, self._options, self._device, self._team = folder, options, device, team
         self._past: list[dict[str, Any]] = []
 
+    def check(self) -> None:
+        """Refuse metrics that do not exist, before there is anything to score.
+
+        Raises:
+            UsageError: one does not, none is named, or the number of samples is none.
+        """
+        nothing = torch.empty(0, 1)
+        with contextlib.suppress(InputError):  # that there are no samples, which is found after all else
+            gandiag.score(nothing, list(self._options.metrics), samples=self._options.evaluate_samples)
+
     def go_on(self, step: int) -> None:
         """Take up what was scored until `step`; later lines belong to a part of the run that was undone.
 
@@ -47,13 +60,17 @@ class Evaluation:
         if self._team.leads and len(self._past) < len(past):
             self._write()
 
+    def has(self, step: int) -> bool:
+        """Whether the step was scored."""
+        return any(line["step"] == step for line in self._past)
+
     def score(self, step: int) -> dict[str, float]:
         """Score the checkpoint on the disk, note it, and keep the checkpoint where it is the best so far.
 
         Raises:
             UsageError: a metric does not exist or does not fit the data.
         """
-        if any(line["step"] == step for line in self._past):
+        if self.has(step):
             return {}
         name, better, found, errors = self._measured()
         values = {key: value for key, value in found.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,20 @@ def previous_run(folder: Folder, resume: bool) -> dict[str, Any] | None:
         raise InputError(f"{folder.config} is damaged: {error}; start again in another --out") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise InputError(f"{folder.config} is not a {FORMAT} file; start again in another --out")
-    if not isinstance(found.get("dataset"), str) or not isinstance(found.get("steps"), int):
-        raise InputError(f"{folder.config} does not say its dataset and steps; start again in another --out")
+    wanted = {"recipe": dict, "dataset": str, "steps": int}
+    if not all(isinstance(found.get(key), kind) for key, kind in wanted.items()):
+        raise InputError(f"{folder.config} does not say its recipe, dataset and steps; start again in another --out")
     return found
 
 
-def check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Folder) -> None:
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Folder, paced: Sequence[str]) -> None:
     """Refuse to go on with another run than the one in the folder.
+
+    Args:
+        before: its configuration.
+        now: that of the run that is asked for.
+        folder: of both.
+        paced: what in that run depends on the number of steps, in words.
 
     Raises:
         UsageError: something differs that decides the weights; the message names it.
@@ -106,8 +113,8 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Folder
     # Where a name differs, all that follows from it does too: it alone is worth telling.
     telling = [key for key in NAMES if key in changed] or [key for key in deciding if key not in FREE]
     differences = [f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in telling]
-    if "steps" in changed and new["recipe.decay_from"] < 1:
-        differences.append(f"steps was {old['steps']}, is {new['steps']}, and the learning rate depends on it")
+    if "steps" in changed and paced:
+        differences.append(f"steps was {old['steps']}, is {new['steps']}, and {paced[0]} depends on it")
     if differences:
         listed = "; ".join(differences[:4])
         message = f"--resume: the run in {folder.home} differs: {listed}"

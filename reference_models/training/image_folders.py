@@ -93,8 +93,9 @@ def _folder(path: Path, side: int) -> ImageFolder:
 def _image(file: Path, side: int) -> Tensor:
     try:
         with Image.open(file) as opened:
-            image = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            image = (_eight_bits(opened) if opened.mode.startswith("I") else opened).convert("RGB")
+    # Pillow says what is wrong with a damaged file in many ways, of a PNG's chunks by a SyntaxError.
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise InputError(f"{file} cannot be read as an image: {error}; mend it or take it out") from error
     factor = side / min(image.size)
     size = [max(side, round(length * factor)) for length in image.size]
@@ -103,3 +104,8 @@ def _image(file: Path, side: int) -> Tensor:
     image = image.crop((left, top, left + side, top + side))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.view(side, side, 3).permute(2, 0, 1).contiguous()
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey image of 16 bits as one of 8, which Pillow itself would cut off at 255."""
+    return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gandiag import Conditioning, ImageSpec, save_checkpoint
 from reference_models import catalogue
 from reference_models.losses._loss import Loss
+from reference_models.networks.fitting import check_batch
 from reference_models.techniques._technique import Setting
 from reference_models.training import preview, seeds
 from reference_models.training.builders import Blueprint, blueprint, build, check_fit
@@ -24,7 +25,7 @@ from reference_models.training.parallel import ALONE, Team
 from reference_models.training.run import Run
 from reference_models.training.state import State, new_state, save_state
 from reference_models.training.step import Losses, Rules, held_out_batch, make_rules, take_step
-from reference_models.training.techniques import alter_discriminator, alter_generator, make_techniques
+from reference_models.training.techniques import alter_discriminator, alter_generator, judged_of, make_techniques
 from reference_models.training.watch import check_weights
 
 __all__ = ["Run", "Workshop", "prepare", "train"]
@@ -59,9 +60,9 @@ class Workshop:
         """Update both players."""
         return take_step(self.state, self.rules)
 
-    def save(self) -> None:
+    def save(self, remembered: Sequence[Mapping[str, Any]]) -> None:
         """Write the state and the checkpoint."""
-        _save(self.run, self)
+        _save(self.run, self, remembered)
 
     def preview(self) -> None:
         """Write a picture of samples."""
@@ -109,6 +110,8 @@ def prepare(run: Run, crew: Team = ALONE) -> Workshop:
     state = new_state(generator, discriminator, recipe.generator.optimizer, recipe.discriminator.optimizer, techniques)
     check_fit(state.generator_ema, plans[0].network, shape, recipe.prior, recipe.generator.conditional)
     batches = Batches(run.data, recipe.batch_size, run.seed, run.device, recipe.samples)
+    judged = judged_of(setting.batch_size, techniques.values())
+    check_batch(f"{plans[1].network} discriminator", discriminator, judged, seen, recipe.discriminator.conditional)
     rules = make_rules(recipe, batches, run.seed, run.steps, run.device, techniques, run.options.amp, crew)
     return Workshop(run, plans, state, rules, num_classes)
 
@@ -118,10 +121,10 @@ def train(run: Run, report: Report, config: Mapping[str, Any], resume: bool) -> 
     return drive(run, lambda crew: prepare(run, crew), report, config, resume)
 
 
-def _save(run: Run, workshop: Workshop) -> None:
+def _save(run: Run, workshop: Workshop, remembered: Sequence[Mapping[str, Any]]) -> None:
     state, plan = workshop.state, workshop.plans[0]
     check_weights(state.step, generator=state.generator, discriminator=state.discriminator)
-    save_state(run.folder.state, state)
+    save_state(run.folder.state, state, remembered)
     shape = run.data.info.shape
     conditional = run.recipe.generator.conditional and workshop.num_classes is not None
     save_checkpoint(

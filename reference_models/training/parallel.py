@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from gandiag import UsageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Team:
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
+    def gathered(self, value: T) -> list[T]:
+        """The values of all processes, by rank."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
     def wait(self) -> None:
         """Wait for all processes."""
         if self.size > 1:
@@ -81,6 +92,8 @@ def team(device: torch.device, batch_size: int) -> Iterator[Team]:
         yield ALONE
         return
     began = not dist.is_initialized()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # which NCCL takes for all that has no device of its own
     if began:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:

@@ -24,12 +24,7 @@ class Scalars:
     def __init__(self, folder: Path | None, step: int = 0) -> None:
         self._writer: Any = None
         if folder is not None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                message = "--tensorboard needs tensorboard, which is not installed"
-                raise UsageError(f"{message}; get it by: pip install 'gandiag[tensorboard]'") from error
-            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+            self._writer = find_writer()(str(folder), purge_step=step + 1)
 
     def __enter__(self) -> Scalars:
         return self
@@ -45,3 +40,17 @@ class Scalars:
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
+
+
+def find_writer() -> Any:
+    """TensorBoard's writer.
+
+    Raises:
+        UsageError: the package tensorboard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        message = "--tensorboard needs tensorboard, which is not installed"
+        raise UsageError(f"{message}; get it by: pip install 'gandiag[tensorboard]'") from error
+    return SummaryWriter

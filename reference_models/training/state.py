@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gandiag import InputError
 from reference_models.recipe import Optimizer
@@ -19,7 +19,7 @@ from reference_models.techniques._technique import Technique
 from reference_models.training.files import written_whole
 
 FORMAT = "reference_models.state/2"
-DAMAGE = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, pickle.PickleError)
+DAMAGE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.PickleError)
 
 
 @dataclass
@@ -45,6 +45,11 @@ class State:
             "discriminator_optimizer": self.discriminator_optimizer,
         }
 
+    def remembered(self) -> dict[str, dict[str, Tensor]]:
+        """What the techniques of this process remember, by name, on the CPU."""
+        found = {name: technique.state() for name, technique in self.techniques.items()}
+        return {name: {key: value.cpu() for key, value in values.items()} for name, values in found.items()}
+
 
 def new_state(
     generator: nn.Module,
@@ -61,14 +66,19 @@ def new_state(
     return State(generator, discriminator, average, ours, theirs, techniques)
 
 
-def save_state(path: Path, state: State) -> None:
+def save_state(path: Path, state: State, remembered: Sequence[Mapping[str, Any]]) -> None:
     """Write the state whole or not at all.
+
+    Args:
+        path: of the file.
+        state: of the process that leads, which is that of all but for what techniques remember.
+        remembered: by the techniques of each process, by rank.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     content: dict[str, Any] = {name: part.state_dict() for name, part in state.parts().items()}
-    content["techniques"] = {name: technique.state() for name, technique in state.techniques.items()}
+    content["techniques"], *content["others"] = remembered
     content |= {"format": FORMAT, "step": state.step, "seconds": state.seconds}
     file = io.BytesIO()  # as PyTorch, when it writes a file itself, hides what the system says of a full disk
     torch.save(content, file)
@@ -76,8 +86,8 @@ def save_state(path: Path, state: State) -> None:
         temporary.write_bytes(file.getbuffer())
 
 
-def load_state(path: Path, state: State) -> None:
-    """Put what was saved into a state of the same networks.
+def load_state(path: Path, state: State, rank: int = 0) -> None:
+    """Put what was saved into the state, of the same networks, of the process of that rank.
 
     Raises:
         InputError: the file is damaged, or holds something else.
@@ -89,7 +99,8 @@ def load_state(path: Path, state: State) -> None:
         for name, part in state.parts().items():
             part.load_state_dict(content[name])
         for name, technique in state.techniques.items():
-            technique.load(content["techniques"][name])
+            remembered = content["others"][rank - 1] if rank else content["techniques"]
+            technique.load(remembered[name])
         state.step, state.seconds = int(content["step"]), float(content["seconds"])
     except DAMAGE as error:
         reason = str(error).partition("\n")[0][:200]

@@ -242,8 +242,9 @@ def _judged(
         one, other = _judge(discriminator, real, said, rules), _judge(discriminator, fake, said, rules)
         return one[0], other[0], one[1], other[1]
     both = _judge(discriminator, torch.cat([real, fake]), None if said is None else torch.cat([said, said]), rules)
-    logits, features, count = *both, len(real)
-    return logits[:count], logits[count:], features[:count], features[count:]
+    # Halves, and not as many as there are samples: of a sample there may be the logits of several patches.
+    (real_logits, fake_logits), (real_features, fake_features) = (each.tensor_split(2) for each in both)
+    return real_logits, fake_logits, real_features, fake_features
 
 
 def _judge(judge: Callable[..., Any], samples: Tensor, labels: Tensor | None, rules: Rules) -> tuple[Tensor, Tensor]:

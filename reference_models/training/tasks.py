@@ -26,6 +26,6 @@ def make_task(recipe: Recipe) -> Task:
             raise UnknownNameError(f"key of task {recipe.task.name}:", key, [*known, "name"])
     try:
         task: Task = kind(**recipe.task.config)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UsageError(f"task {recipe.task.name}: {error}; correct its table") from error
     return task

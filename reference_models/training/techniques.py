@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from torch import nn
 
 from gandiag import UnknownNameError, UsageError
 from reference_models import catalogue
 from reference_models.recipe import Recipe
-from reference_models.techniques._technique import Setting, Technique
+from reference_models.techniques._technique import Setting, Technique, featured
 
 
 def make_techniques(recipe: Recipe, setting: Setting) -> dict[str, Technique]:
@@ -29,10 +30,29 @@ def make_techniques(recipe: Recipe, setting: Setting) -> dict[str, Technique]:
                 raise UnknownNameError(f"key of technique {choice.name}:", key, [*known, "enabled"])
         try:
             made[choice.name] = kind(**choice.config)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise UsageError(f"technique {choice.name}: {error}; correct its table") from error
-        made[choice.name].begin(setting)
+    told = replace(setting, judged=judged_of(setting.batch_size, made.values()))
+    for technique in made.values():
+        technique.begin(told)
     return made
+
+
+def judged_of(count: int, techniques: Iterable[Technique]) -> int:
+    """How many samples, or packs of them, the discriminator sees of so many samples."""
+    for technique in techniques:
+        count = technique.discriminator_batch(count)
+    return count
+
+
+def paced(recipe: Recipe) -> tuple[str, ...]:
+    """The techniques of a recipe that depend on the number of steps.
+
+    Raises:
+        UnknownNameError: there is no such technique.
+    """
+    names = [choice.name for choice in recipe.techniques]
+    return tuple(name for name in names if catalogue.part("techniques", "technique", name).TECHNIQUE.paced)
 
 
 def alter_generator(techniques: Mapping[str, Technique], network: nn.Module) -> None:
@@ -42,6 +62,12 @@ def alter_generator(techniques: Mapping[str, Technique], network: nn.Module) -> 
 
 
 def alter_discriminator(techniques: Mapping[str, Technique], network: nn.Module) -> None:
-    """Let each technique change the new network; those that change every layer come after those that add some."""
-    for technique in sorted(techniques.values(), key=lambda each: each.last):
+    """Let each technique change the new network; those that change every layer come after those that add some.
+
+    Raises:
+        UsageError: a technique looks at its features, and it has none.
+    """
+    for name, technique in sorted(techniques.items(), key=lambda item: item[1].last):
+        if technique.needs_features:
+            featured(name, network)
         technique.alter_discriminator(network)

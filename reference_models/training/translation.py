@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gandiag import ImageSpec, Latent, UsageError, save_checkpoint
+from reference_models.networks.fitting import check_batch
 from reference_models.recipe import Recipe
 from reference_models.tasks._task import Finding, Shapes, Side, Task
 from reference_models.techniques._technique import Moment, Setting, Technique
@@ -26,7 +27,7 @@ from reference_models.training.run import Run
 from reference_models.training.state import State, new_state, save_state
 from reference_models.training.step import Losses, Rules, backward, make_rules, precision, set_rate
 from reference_models.training.tasks import make_task
-from reference_models.training.techniques import alter_discriminator, make_techniques
+from reference_models.training.techniques import alter_discriminator, judged_of, make_techniques
 from reference_models.training.watch import check_weights
 
 SCORES = "reference_models.scores/1"
@@ -71,7 +72,7 @@ class Translation:
         state.step += 1
         return losses
 
-    def save(self) -> None:
+    def save(self, remembered: Sequence[Mapping[str, Any]]) -> None:
         """Write the state, and a checkpoint of each direction."""
         run, state = self.run, self.state
         check_weights(state.step, generator=state.generator, discriminator=state.discriminator)
@@ -91,7 +92,7 @@ class Translation:
                 recipe=run.recipe.name,
                 metadata={**run.metadata, "direction": direction, "seconds": round(state.seconds, 1)},
             )
-        save_state(run.folder.state, state)
+        save_state(run.folder.state, state, remembered)
 
     @torch.no_grad()
     def preview(self) -> None:
@@ -220,6 +221,9 @@ class TaskEvaluation(Evaluation):
         super().__init__(run.folder, run.options, str(run.device), course.rules.team)
         self._course = course
 
+    def check(self) -> None:
+        """Nothing: the scores are the task's own."""
+
     def _measured(self) -> tuple[str, str, dict[str, float | None], dict[str, float | None]]:
         found = self._course.scores()
         name, first = next(iter(found.items()))
@@ -238,7 +242,7 @@ def prepare(run: Run, crew: Team = ALONE) -> Translation:
     task = make_task(recipe)
     shapes = task.begin(run.data, run.device)
     techniques: dict[str, dict[str, Technique]] = {}
-    plans, generators, discriminators = {}, {}, {}
+    plans, generators, discriminators, judged = {}, {}, {}, []
     rules = make_rules(recipe, None, run.seed, run.steps, run.device, None, run.options.amp, crew)
     for direction, each in shapes.items():
         latent = Latent(prod(each.input))  # what a generator is given has so many numbers
@@ -256,6 +260,7 @@ def prepare(run: Run, crew: Team = ALONE) -> Translation:
         generators[direction] = build(plans[direction], seed, run.device)
         alter = partial(alter_discriminator, techniques[direction])
         discriminators[direction] = build(judge, seed, run.device, alter)
+        judged.append((discriminators[direction], judged_of(setting.batch_size, techniques[direction].values()), seen))
         for technique in techniques[direction].values():
             technique.move(run.device)
     remembered = {f"{name} {direction}": each for direction, all_ in techniques.items() for name, each in all_.items()}
@@ -271,6 +276,8 @@ def prepare(run: Run, crew: Team = ALONE) -> Translation:
         name: Batches(data, recipe.batch_size, seeds.integer(run.seed, "batches", name), run.device, recipe.samples)
         for name, data in task.streams(run.data).items()
     }
+    for network, count, seen in judged:
+        check_batch(f"{recipe.discriminator.network} discriminator", network, count, seen)
     active = {direction: tuple(each.values()) for direction, each in techniques.items()}
     return Translation(run, task, shapes, plans, state, rules, batches, active)
 

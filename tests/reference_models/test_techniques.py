@@ -13,9 +13,12 @@ from torch import nn
 import reference_models.techniques
 from gandiag import Latent, UnknownNameError, UsageError
 from reference_models import catalogue
-from reference_models.networks.discriminators import mlp
+from reference_models.networks.discriminators import mlp, patch, progressive
+from reference_models.networks.equalised import EqualisedLinear
 from reference_models.recipe import Choice
 from reference_models.techniques._technique import Moment, Setting, Turn
+from reference_models.techniques.minibatch_discrimination import Closeness
+from reference_models.techniques.minibatch_standard_deviation import Spread
 from reference_models.training import seeds
 from reference_models.training.techniques import alter_discriminator, make_techniques
 
@@ -32,7 +35,7 @@ def moment(part=0.0):
 
 
 def setting(loss="non_saturating", **changes):
-    plain = Setting(catalogue.part("losses", "loss", loss).LOSS, (2,), Latent(3), 4, None)
+    plain = Setting(catalogue.part("losses", "loss", loss).LOSS, (2,), Latent(3), 4, None, judged=4)
     return replace(plain, **changes)
 
 
@@ -97,6 +100,36 @@ def test_minibatch_standard_deviation_is_zero_for_copies_and_known_for_two_point
     assert torch.equal(joined[:, :2], points)
     torch.testing.assert_close(joined[:, 2], torch.tensor([1.5, 1e-4, 1.5, 1e-4]), rtol=0, atol=1e-6)
     assert judge(points).shape == (4,)
+
+
+@pytest.mark.parametrize("names", [("discrimination", "standard_deviation"), ("standard_deviation", "discrimination")])
+def test_both_minibatch_techniques_join_the_head_and_keep_its_kind_of_layer(recipe, names):
+    both = replace(recipe, techniques=tuple(Choice(f"minibatch_{name}", {}) for name in names))
+    judge = progressive.build(shape=[1, 28, 28], width=4)
+    alter_discriminator(make_techniques(both, setting()), judge)
+    assert {type(module) for module in judge.head} == {Closeness, Spread, EqualisedLinear}
+    assert judge.head[2].weight.shape == (1, 4 + 16 + 1)
+    assert judge(torch.zeros(4, 1, 28, 28)).shape == (4,)
+
+
+def test_minibatch_discrimination_keeps_the_equalised_head():
+    judge = progressive.build(shape=[1, 28, 28], width=4)
+    technique("minibatch_discrimination").alter_discriminator(judge)
+    assert isinstance(judge.head[1], EqualisedLinear)
+
+
+def test_a_group_divides_the_packs_that_the_discriminator_sees(recipe):
+    chosen = (Choice("minibatch_standard_deviation", {"group": 4}), Choice("packing", {"samples": 2}))
+    with pytest.raises(UsageError, match="group is 4, which does not divide the 2 that the discriminator judges"):
+        make_techniques(replace(recipe, techniques=chosen), setting())
+    make_techniques(replace(recipe, techniques=chosen), setting(batch_size=8))
+
+
+@pytest.mark.parametrize("name", ["feature_matching", "minibatch_discrimination", "minibatch_standard_deviation"])
+def test_a_technique_of_features_refuses_a_discriminator_without(recipe, name):
+    made = make_techniques(replace(recipe, techniques=(Choice(name, {}),)), setting())
+    with pytest.raises(UsageError, match=f"technique {name} needs a discriminator with features"):
+        alter_discriminator(made, patch.build(channels=1))
 
 
 @pytest.mark.parametrize(("loss", "constant"), [("non_saturating", 0.0), ("least_squares", (0.9**2 - 1) / 2)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +154,16 @@ def test_joint_batches_share_their_statistics(make_run, recipe):
     assert (one["d.body.3.num_batches_tracked"], other["d.body.3.num_batches_tracked"]) == (8, 6)
 
 
+def test_joint_batches_of_patches_are_split_in_the_middle(make_run, recipe):
+    judge = Player("patch", {"width": 2}, 1, recipe.discriminator.optimizer)
+    changes = {"discriminator": judge, "loss": "non_saturating", "penalties": (), "steps": 1}
+    apart = tensors(train(make_run("apart", **changes), quiet, {}, resume=False))
+    joined = tensors(train(make_run("joined", joint_batches=True, **changes), quiet, {}, resume=False))
+    # Its norm is that of each image, so that one batch or two are the same.
+    for name, value in apart.items():
+        torch.testing.assert_close(joined[name], value, rtol=0, atol=1e-4)
+
+
 def test_what_is_watched_scored_and_written_besides_changes_nothing(tmp_path):
     plain = TRAINER.train(request(tmp_path / "plain"), quiet)
     extra = {"monitor": True, "evaluate_every": 2, "metrics": ("modes",), "evaluate_samples": 64, "tensorboard": True}
@@ -201,6 +212,40 @@ def test_scores_of_an_undone_part_are_forgotten(tmp_path):
     resumed = TRAINER.train(request(tmp_path / "parts", resume=True, **scored), quiet)
     assert file.read_text(encoding="utf-8") == whole.with_name("evaluations.jsonl").read_text(encoding="utf-8")
     assert load_checkpoint(resumed.with_name("best.pt")).step == load_checkpoint(whole.with_name("best.pt")).step
+
+
+def test_a_score_that_an_interruption_prevented_is_made_up_for(tmp_path):
+    scored = {"evaluate_every": 2, "metrics": ("modes",), "evaluate_samples": 64}
+    whole = TRAINER.train(request(tmp_path / "whole", **scored), quiet)
+    with pytest.raises(KeyboardInterrupt):
+        TRAINER.train(request(tmp_path / "parts", **scored), stop_at(4))
+    resumed = TRAINER.train(request(tmp_path / "parts", resume=True, **scored), quiet)
+    one, other = (path.with_name("evaluations.jsonl").read_text(encoding="utf-8") for path in (whole, resumed))
+    assert one == other
+    assert_same(resumed, whole)
+
+
+def test_tensorboard_that_is_not_installed_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match=r"pip install 'gandiag\[tensorboard\]'"):
+        TRAINER.train(request(tmp_path / "run", tensorboard=True), quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_each_process_gets_back_what_its_own_techniques_remember(make_run, tmp_path):
+    from reference_models.training.loop import prepare
+    from reference_models.training.state import load_state, save_state
+
+    stored = {"techniques": (Choice("experience_replay", {"size": 16}),)}
+    state = prepare(make_run("run", **stored)).state
+    remembered = [{"experience_replay": {"store": torch.full((16, 1), float(rank))}} for rank in range(3)]
+    save_state(tmp_path / "state.pt", state, remembered)
+    for rank in range(3):
+        other = prepare(make_run("other", **stored)).state
+        load_state(tmp_path / "state.pt", other, rank)
+        assert other.remembered()["experience_replay"]["store"].unique().item() == rank
+    with pytest.raises(InputError, match="cannot be read"):
+        load_state(tmp_path / "state.pt", state, 3)
 
 
 def test_mixed_precision_trains_and_is_not_resumed_without(tmp_path):
@@ -335,6 +380,9 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(make_run, fi
     assert_same(train(run, quiet, {}, resume=True), whole)
 
 
+FEATURES = "techniques.feature_matching={}"
+
+
 def request(out: Path, **changes) -> TrainingRequest:
     return replace(TrainingRequest(recipe="vanilla", dataset="ring8", out=out, steps=6), **changes)
 
@@ -407,9 +455,57 @@ def test_more_steps_are_allowed_where_the_rate_does_not_fall(make_run):
     assert_same(train(make_run("parts", decay_from=1.0), quiet, {}, resume=True), whole)
 
 
+def test_steps_of_an_override_count_on_resuming_where_they_are_new(tmp_path):
+    constant = ("decay_from=1.0",)
+    asked = request(tmp_path / "run", steps=4, overrides=(*constant, "steps=9"))
+    TRAINER.train(asked, quiet)
+    for overrides, expected in (((*constant, "steps=9"), 4), (constant, 4), ((*constant, "steps=5"), 5)):
+        path = TRAINER.train(replace(asked, resume=True, steps=None, overrides=overrides), quiet)
+        assert load_checkpoint(path).step == expected
+
+
+def test_instance_noise_that_fades_is_given_no_more_steps(tmp_path):
+    asked = request(tmp_path / "run", steps=4, overrides=("decay_from=1.0", "techniques.instance_noise={}"))
+    TRAINER.train(asked, quiet)
+    with pytest.raises(UsageError, match="steps was 4, is 5, and technique instance_noise depends on it"):
+        TRAINER.train(replace(asked, resume=True, steps=5), quiet)
+
+
+def test_a_fault_is_the_same_however_it_is_spelt(tmp_path):
+    asked = request(tmp_path / "run", fault="many-generator-steps")
+    TRAINER.train(asked, quiet)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["fault"] == "many_generator_steps"
+    TRAINER.train(replace(asked, resume=True, fault="many_generator_steps"), quiet)
+
+
+def test_a_plan_for_a_folder_in_use_is_made(tmp_path):
+    TRAINER.train(request(tmp_path / "run"), quiet)
+    assert "ms a step" in TRAINER.plan(request(tmp_path / "run"))["time"]
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"overrides": ("dataset=grid25",)}, "give --dataset in its place"),
+        ({"overrides": ("extends=dcgan",)}, "give it by --recipe FILE"),
+        ({"overrides": ("discriminator.network=dcgan",)}, "dcgan discriminator cannot learn from .* samples of 2: "),
+        ({"overrides": ("techniques.variational_encoder={}",)}, "dcgan encoder cannot learn from .* samples of 2: "),
+        (
+            {"overrides": ("batch_size=2", "techniques.packing.samples=2", "discriminator.config.norm=batch")},
+            "mlp discriminator cannot learn from batches of 1 samples of 4: Expected more than 1 value",
+        ),
+        ({"recipe": "vaegan", "dataset": "mnist", "overrides": ("techniques.packing={}",)}, "leave packing out"),
+        (
+            {"recipe": "dcgan", "dataset": "mnist", "overrides": ("discriminator.network=patch", FEATURES)},
+            "technique feature_matching needs a discriminator with features",
+        ),
+        ({"overrides": ("techniques.variational_encoder.config=abc",)}, "config is 'abc', expected a table"),
+        ({"overrides": ("techniques.variational_encoder.network=5",)}, "network is 5, expected a text"),
+        ({"overrides": (f"techniques.weight_clipping.limit={10**400}",)}, "expected a number above 0"),
+        ({"overrides": (f"techniques.packing.samples={10**400}",)}, "at most 1,000,000,000"),
+        ({"evaluate_every": 2, "metrics": ("modes", "nonsense")}, "unknown metric 'nonsense'"),
+        ({"evaluate_every": 2, "metrics": ("",)}, "no metric is named"),
+        ({"overrides": ("samples=5",)}, "samples is 5, less than one batch of 128; raise samples"),
         ({"recipe": "vanila"}, "did you mean 'vanilla'"),
         ({"steps": 0}, "--steps is 0"),
         ({"device": "gpu"}, "--device is 'gpu'"),
@@ -429,6 +525,18 @@ def test_a_bad_request_is_told_and_leaves_nothing(tmp_path, changes, told):
     with pytest.raises(UsageError, match=told):
         TRAINER.train(request(tmp_path / "run", **changes), quiet)
     assert not (tmp_path / "run").exists()
+
+
+def test_trying_a_batch_changes_nothing():
+    from reference_models.networks.discriminators import dcgan
+    from reference_models.networks.fitting import check_batch
+
+    judge = dcgan.build(channels=1, width=2, dropout=0.5)
+    before, drawn = {name: value.clone() for name, value in judge.state_dict().items()}, torch.get_rng_state()
+    check_batch("dcgan discriminator", judge, 4, (1, 28, 28))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
+    assert judge.training
 
 
 def test_images_of_another_size_are_refused_before_anything_is_written(tmp_path):

@@ -254,10 +254,36 @@ def test_two_folders_are_two_domains(tmp_path):
         open_folders(None, 16)
 
 
+def test_grey_images_of_sixteen_bits_keep_their_shades(tmp_path):
+    shades = np.repeat(np.array([[0, 257 * 40, 257 * 128, 65535]], dtype=np.uint16), 4, axis=0)
+    for name in ("trainA", "trainB"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(shades).save(tmp_path / name / "one.png")
+    assert open_folders(tmp_path, 4).read(0, 1)[0, 2, 0].tolist() == [0, 40, 128, 255]
+
+
+def test_a_damaged_chunk_of_a_picture_is_told(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    for name in ("trainA", "trainB"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(noise).save(tmp_path / name / "one.png")
+    file = tmp_path / "trainA" / "one.png"
+    start, first, rest = file.read_bytes().partition(b"IDAT")
+    file.write_bytes(start + first + rest.replace(b"IDAT", b"\x00\x01\x02\x03", 1))  # the name of the second one
+    with pytest.raises(InputError, match=r"one\.png cannot be read as an image: .*; mend it or take it out"):
+        open_folders(tmp_path, 8)
+
+
 @pytest.mark.parametrize(
     ("recipe", "overrides", "changes", "told"),
     [
         ("srgan", ("task.scale=3",), {}, "scale is 3, expected one of 2, 4"),
+        ("srgan", ("task.scale=2.0",), {}, "scale is 2.0, expected one of 2, 4"),
+        ("srgan", ("task.perceptual_weights=5",), {}, "perceptual_weights is 5, expected a text"),
+        ("srgan", (f"task.content_weight={10**400}",), {}, "expected a number of at least 0"),
+        ("cyclegan", ("task.size=32.0",), {}, "size is 32.0, expected a multiple of 4 from 8 to 1024"),
+        ("cyclegan", ("task.size=30",), {}, "size is 30, expected a multiple of 4 from 8 to 1024"),
+        ("cyclegan", ("generator.network=srresnet", "generator.config={}"), {}, "srresnet generator needs scale"),
         ("srgan", ("task.perceptual=inception",), {}, "perceptual is 'inception'"),
         ("srgan", ("task.sclae=2",), {}, "did you mean 'scale'"),
         ("srgan", ("task.name=paired",), {}, "unknown task 'paired'"),

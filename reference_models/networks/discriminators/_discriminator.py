@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from reference_models.networks.equalised import EqualisedLinear
@@ -15,7 +17,7 @@ class Discriminator(nn.Module):
         feature_count: numbers that the head looks at.
         condition: joins samples and labels; None for a discriminator without labels.
 
-    Techniques may replace `head`, any module from features (n, feature_count) to (n, 1).
+    Techniques may put modules before the last layer of its `head`; see `widen_head`.
     """
 
     def __init__(self, body: nn.Module, feature_count: int, condition: nn.Module | None = None) -> None:
@@ -24,10 +26,23 @@ class Discriminator(nn.Module):
         self.body = body
         self.feature_count = feature_count
         self.head: nn.Module = self.linear(feature_count, 1)
+        self._head_width = feature_count
 
     def linear(self, inputs: int, outputs: int) -> nn.Module:
-        """The kind of layer that its head is of, for techniques that replace it."""
+        """The kind of layer that its head is of."""
         return nn.Linear(inputs, outputs)
+
+    def widen_head(self, added: int, make: Callable[[int], nn.Module]) -> None:
+        """Put a module before the last layer of the head, after those that stand there, and draw that layer anew.
+
+        Args:
+            added: numbers that the module joins to those that it gets.
+            make: the module, of how many numbers it gets.
+        """
+        before = self.head[:-1] if isinstance(self.head, nn.Sequential) else ()
+        last = self.linear(self._head_width + added, 1)
+        self.head = nn.Sequential(*before, make(self._head_width), last)
+        self._head_width += added
 
     def forward(
         self, samples: Tensor, labels: Tensor | None = None, with_features: bool = False
