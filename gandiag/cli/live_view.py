@@ -223,7 +223,8 @@ class _Timeline:
 def _sections(records: Sequence[Record]) -> Iterator[Section]:
     """The sections with the rows that were measured, one row for each player."""
     names = {name for record in records for name in record.signals}
-    quality = sorted(name for name in names if name.startswith(QUALITY) and "_stderr" not in name)
+    beside = ("_stderr", "_better")  # of a quality, what is no quality itself
+    quality = sorted(name for name in names if name.startswith(QUALITY) and not name.partition("@")[0].endswith(beside))
     rows = tuple(Row(name, name.removeprefix(QUALITY)) for name in quality)
     for section in (GRADIENTS, LOSSES, JUDGEMENT, DIVERSITY, Section("quality", "cyan", rows)):
         found = [

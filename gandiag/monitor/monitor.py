@@ -26,6 +26,7 @@ from gandiag.monitor.rhythm import record_interval
 from gandiag.monitor.settings import Settings
 
 LONELY = 500  # steps of the discriminator without one of the generator that are a window of their own
+AGREE = 50  # steps of the generators from one agreement of all ranks to the next
 ALIASES = {
     "g_loss": "generator_loss",
     "d_loss": "discriminator_loss",
@@ -41,7 +42,7 @@ class Monitor:
     """Watches one training run; `gandiag.watch` makes it.
 
     Attributes:
-        best: quality's name to its best step and value.
+        best: quality's name, with `@GENERATOR` where that has one, to its best step and value.
         active: False where GANDIAG=0 switched the monitor off: everything may be called, and does nothing.
     """
 
@@ -60,6 +61,7 @@ class Monitor:
         self._players, self._settings, self._outbox = players, settings, outbox
         self._reopen = reopen
         self._step, self._recorded, self._lonely = 0, 0, 0
+        self._turns, self._waits = 0, 0  # steps of the generators, and of others alone, since the ranks agreed
         self._counted = True  # steps are counted, not given
         self._fresh = False  # something happened since the last record
         self._stop: Alert | None = None
@@ -112,7 +114,8 @@ class Monitor:
         """Hand over what the hooks cannot read, any part of it, at any time; it goes before what they read.
 
         Args:
-            step: of the run, growing; by default the steps of the generator are counted.
+            step: of the run, growing, one an update of the generator. Where its optimizer is watched its updates are
+                counted, and what is given here changes nothing.
             real_logits: the discriminator's outputs on real samples in its own step: one a sample, or maps (n, ...).
             fake_logits: the same on fakes.
             real: real samples (n, ...).
@@ -165,7 +168,7 @@ class Monitor:
         Args:
             signals: numbers by the names of their signals, such as `{"auc": 0.8}`, with `@NAME` for one of several
                 players; the names of the other arguments are good too.
-            step: of the run; by default one more than before, or the generator's where its optimizer is watched.
+            step: of the run, as of `observe`; by default one more than before.
             g_loss: loss of the generator.
             d_loss: loss of the discriminator.
             grad_norm_g: norm of the generator's gradients.
@@ -209,12 +212,12 @@ class Monitor:
         """Score the generator in the loop, which does not notice it: modes, buffers and random numbers are put back.
 
         Args:
-            steps: of the run from one evaluation to the next.
+            steps: updates of the generator from one evaluation to the next.
             scorer: takes the generator; returns a number, a Score, a Result, or a mapping of names to numbers or
                 scores. It runs without gradients and has random numbers of its own, the same at each evaluation.
-            name: of the quality, whose signal is `quality_NAME`.
+            name: of the quality, whose signal is `quality_NAME`, or `quality_NAME@GENERATOR` where that has a name.
             better: which way is better; a Score knows it itself.
-            generator: name of the generator, where there are several.
+            generator: name of the generator, where there are several; the first of them by default.
 
         Raises:
             UsageError: an argument is out of range, or no generator is watched.
@@ -229,15 +232,13 @@ class Monitor:
             raise UsageError(f"better is {shown(better)}, expected 'higher' or 'lower'")
         if not name.replace("_", "").replace("-", "").isalnum():
             raise UsageError(f"the name of a quality is {shown(name)}; expected letters, digits, - and _")
-        networks = {
-            each.name: each.network for each in self._players if each.kind == "generator" and each.network is not None
-        }
-        if generator is not None and generator not in networks:
-            raise UnknownNameError("generator", generator, [each for each in networks if each])
-        network = networks[generator] if generator is not None else next(iter(networks.values()), None)
-        if network is None:
+        known = [each for each in self._players if each.kind == "generator" and each.network is not None]
+        named = [each for each in known if generator in (None, each.name)]
+        if known and not named:
+            raise UnknownNameError("generator", str(generator), [each.name for each in known if each.name])
+        if not named or named[0].network is None:
             raise UsageError("evaluate_every needs a generator; give it to watch")
-        self._evaluations.append(Evaluation(steps, scorer, name, better, network))
+        self._evaluations.append(Evaluation(steps, scorer, name, better, named[0], named[0].network))
 
     def stop_by(self, function: Callable[[Alert], object]) -> None:
         """Where an alert is to stop the training, call a function with it instead of raising `TrainingAlert`.
@@ -358,6 +359,15 @@ class Monitor:
     def _move_to(self, step: int) -> None:
         if not isinstance(step, int) or isinstance(step, bool) or step < 0:
             raise UsageError(f"step is {shown(step)}, expected a whole number of 0 or more")
+        if any(player.kind == "generator" and player.optimizers for player in self._players):
+            # Detectors wait and look back in updates; images seen or epochs would make that far less or more.
+            if step not in (self._step, self._step + 1):
+                self._say(
+                    "step",
+                    f"step={step} changes nothing: its optimizer is watched, so the generator's updates are the steps,"
+                    f" and this is step {self._step}",
+                )
+            return
         self._counted = False
         if step < self._step:
             self._say("step", f"step went back from {self._step} to {step}; give one that grows over the whole run")
@@ -369,12 +379,12 @@ class Monitor:
         if not players:
             return
         self._fresh = True
-        if any(player.kind == "generator" for player in players):
+        generators = any(player.kind == "generator" for player in players)
+        if generators:
             self._lonely = 0
-            if self._counted:
-                self._step = max(self._step, *(each.steps for each in self._players if each.kind == "generator"))
+            self._step = max(self._step, *(each.steps for each in self._players if each.kind == "generator"))
             for evaluation in self._evaluations:
-                if self._step % evaluation.every == 0:
+                if evaluation.player in players and evaluation.player.steps % evaluation.every == 0:
                     self._guard.run(f"evaluation {evaluation.name}", self._evaluate, evaluation)
         else:
             self._lonely += 1
@@ -383,6 +393,7 @@ class Monitor:
         else:
             self._close_window_if_due()
         self._guard.run("records", self._recorder.land)
+        self._agree_if_due(generators=generators)
 
     def _evaluate(self, evaluation: Evaluation) -> None:
         networks = [each.network for each in self._players if each.network is not None]
@@ -393,7 +404,8 @@ class Monitor:
             self._loop.suspended = False
         self._recorder.qualities(signals)
         for signal, value in signals.items():
-            better = signals.get(f"{signal}_better")
+            plain, at, player = signal.partition("@")
+            better = signals.get(f"{plain}_better{at}{player}")
             if better is not None:
                 name = signal.removeprefix(QUALITY)
                 known = self.best.get(name)
@@ -403,13 +415,13 @@ class Monitor:
     def _close_window_if_due(self) -> None:
         if self._step - self._recorded >= record_interval(self._recorded):
             self._end_window()
+            if not self._loop.steps_are_seen:
+                self._guard.run("agreement of all ranks", self._agree)
 
     def _end_window(self) -> None:
         self._lonely, self._fresh = 0, False
         self._recorded = self._step - self._step % record_interval(self._step)
         self._guard.run("records", self._recorder.close_window, self._step)
-        if self._settings.stops:
-            self._agree()
 
     def _raised(self, alert: Alert) -> None:
         wanted = alert.kind in self._settings.stop_on or self._settings.raises
@@ -418,9 +430,21 @@ class Monitor:
             if _ranks() == 1:
                 self._end(alert)
 
+    def _agree_if_due(self, *, generators: bool) -> None:
+        """Let the ranks agree now and then: after as many steps of optimizers as on each other rank.
+
+        The step of the run and the end of a window are no such time: one rank may go on from another step, flush, or
+        end alone, and a collective that the others do not join would hang the training or break it.
+        """
+        self._turns += generators
+        self._waits = 0 if generators else self._waits + 1
+        if self._turns >= AGREE or self._waits >= LONELY:
+            self._turns = self._waits = 0
+            self._guard.run("agreement of all ranks", self._agree)
+
     def _agree(self) -> None:
         """All ranks stop together, where one of them wants to."""
-        if _ranks() == 1 or self._stopping:
+        if not self._settings.stops or _ranks() == 1 or self._stopping:
             return
         device = next((p.device for each in self._players if each.network for p in each.network.parameters()), "cpu")
         if torch.distributed.get_backend() == "gloo":

@@ -8,20 +8,28 @@ one name make a pair.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gandiag.core.signals import Record, player_of
+from gandiag.core.signals import QUALITY, Record, player_of
 
 ALONE = ""  # the name of a player that has none
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A generator and a discriminator that play with each other; `label` tells them from other pairs."""
+    """A generator and a discriminator that play with each other.
+
+    Attributes:
+        label: tells them from other pairs.
+        generator: its name.
+        discriminator: its name.
+        judged: names whose quality this pair looks at. A quality is of one generator, and one pair alone tells it.
+    """
 
     label: str
     generator: str
     discriminator: str
+    judged: frozenset[str] = frozenset()
 
     def view(self, record: Record) -> tuple[Record, dict[str, str]]:
         """The pair's signals without the players' names, and each one's name in the record."""
@@ -31,15 +39,17 @@ class Pair:
         for player in (ALONE, self.discriminator, self.generator):
             for name in record.signals:
                 plain = plain_name(name)
-                if (player_of(name) or ALONE) == player and self._side(plain) in (None, player):
+                if (player_of(name) or ALONE) == player and self._looks_at(plain, player):
                     names[plain] = name
         signals = {plain: record.signals[name] for plain, name in names.items()}
         return Record(record.step, record.time, signals), names
 
-    def _side(self, plain: str) -> str | None:
+    def _looks_at(self, plain: str, player: str) -> bool:
+        if plain.startswith(QUALITY):
+            return player in self.judged
         if plain.startswith("generator_"):
-            return self.generator
-        return self.discriminator if plain.startswith("discriminator_") else None
+            return player == self.generator
+        return player == self.discriminator if plain.startswith("discriminator_") else True
 
 
 def plain_name(signal: str) -> str:
@@ -49,6 +59,15 @@ def plain_name(signal: str) -> str:
 
 def pairs(signals: Iterable[str]) -> list[Pair]:
     """The pairs of a run, from the names of all signals that it has logged."""
+    found, told = [], set[str]()
+    for pair in _pairs(signals):
+        judged = {ALONE, pair.generator, pair.discriminator} - told
+        told |= judged
+        found.append(replace(pair, judged=frozenset(judged)))
+    return found
+
+
+def _pairs(signals: Iterable[str]) -> list[Pair]:
     generators, discriminators, others = set(), set(), set()
     for name in signals:
         plain, player = plain_name(name), player_of(name) or ALONE

@@ -14,6 +14,7 @@ from gandiag.core.result import Result
 from gandiag.core.score import Score
 from gandiag.core.seeds import integer
 from gandiag.core.signals import QUALITY
+from gandiag.monitor.capture.players import Player
 from gandiag.monitor.restore import unnoticed
 
 Scorer = Callable[[nn.Module], Any]
@@ -37,17 +38,19 @@ class Evaluation:
     """A scorer, and how often it is asked.
 
     Attributes:
-        every: steps of the generator.
+        every: updates of the generator.
         scorer: takes the generator; returns a number, a Score, a Result, or a mapping of names to numbers or scores.
         name: of the quality.
         better: for numbers; a Score says it itself.
-        network: the generator.
+        player: the generator.
+        network: its own.
     """
 
     every: int
     scorer: Scorer
     name: str
     better: Literal["higher", "lower"]
+    player: Player
     network: nn.Module
 
     def measure(self, networks: list[nn.Module]) -> dict[str, float]:
@@ -57,7 +60,7 @@ class Evaluation:
         signals = {}
         for name, value in self._named(found).items():
             signals.update(self._signals(name, value))
-        return signals
+        return {self.player.signal(name): value for name, value in signals.items()}
 
     def _named(self, found: Any) -> dict[str, Any]:
         scores = found.scores if isinstance(found, Result) else found

@@ -17,7 +17,7 @@ from gandiag.monitor.capture.loop import Loop
 from gandiag.monitor.capture.players import Player
 from gandiag.monitor.engine import Engine
 from gandiag.monitor.guard import Guard
-from gandiag.monitor.measure.window import Window
+from gandiag.monitor.measure.window import Window, skips
 from gandiag.monitor.outbox import Outbox
 
 SCORES = frozenset(
@@ -156,8 +156,7 @@ class Recorder:
         window = closing.window
         self.loop.learn(measurements)
         window.take([each for each in measurements if self.loop.counts(each)])
-        if self.loop.scaler is not None:
-            self._scaling(window, self.loop.scaler.get_backoff_factor())
+        self._scaling(window)
         record = as_logged(Record(closing.step, closing.time, window.signals()))
         self.outbox.record(record)
         for alert in self.guard.run("detectors", self.engine.update, record) or ():
@@ -165,10 +164,12 @@ class Recorder:
             self.outbox.alert(alert)
             self._raised(alert)
 
-    def _scaling(self, window: Window, backoff: float) -> None:
-        overflows = window.counts.pop("overflows", 0)
-        skipped = max(overflows, window.skipped(backoff))
-        made = len(window.scales)
+    def _scaling(self, window: Window) -> None:
+        """What all gradient scalers did, and the lowest of their scales."""
+        scales = {scaler: window.scales[str(place)] for place, scaler in enumerate(self.loop.scalers)}
+        made, overflows = sum(map(len, scales.values())), window.counts.pop("overflows", 0)
         if made:
-            window.latest["loss_scale"] = window.scales[-1]
+            fallen = sum(skips(values, scaler.get_backoff_factor()) for scaler, values in scales.items())
+            skipped = max(overflows, fallen)
+            window.latest["loss_scale"] = min(values[-1] for values in scales.values() if values)
             window.latest["skipped_steps"] = skipped / max(made + (0 if overflows else skipped), 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import sys
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -88,6 +89,8 @@ def _made(kind: str, thresholds: type[Any], values: Mapping[str, Any]) -> Any:
 
 
 def _check(name: str, expected: Any, field: dataclasses.Field[Any], value: object) -> None:
+    if type(value) is int and abs(value) > sys.float_info.max:
+        raise UsageError(f"threshold {name} is a whole number beyond 1e308, expected a number that a float holds")
     if expected is float:
         fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     else:

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from gandiag._version import __version__
 from gandiag.core.alert import KINDS, Alert
-from gandiag.core.errors import UnknownNameError, UsageError, shown
-from gandiag.core.run_log import FILE_NAME, read_run_log
+from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
+from gandiag.core.run_log import FILE_NAME, RunLog, read_run_log
 from gandiag.core.signals import Record
 from gandiag.monitor.capture.players import Player, find_players
 from gandiag.monitor.engine import Engine
@@ -69,8 +69,8 @@ def watch(
             of discriminators with either. They tell overfitting.
         score: picks one score a sample, the higher the more real, from the discriminator's output.
         scaler: of mixed precision; where it is not given it is found when it steps.
-        resume: go on with the log in `run`. The step is taken from the optimizers' state, else from the log; or give
-            it.
+        resume: go on with the log in `run`, or without a log where there is none. The step is taken from the
+            optimizers' state, else from the log; or give it.
         locate_nonfinite: look for the module that makes the first NaN, at some cost.
         max_overhead: share of the time that the monitor may take; None measures every tenth step whatever it takes.
 
@@ -98,14 +98,15 @@ def watch(
         raise UsageError(f"resume is {shown(resume)}, expected True, False or a step")
     limits = as_mapping(thresholds)
     engine = Engine(limits)
-    if _rank() != 0:
-        return Monitor(players, settings, engine, Outbox([]))
-    earlier = _Earlier(players, run, resume) if resume is not False and run is not None else None
+    speaks = _rank() == 0
+    earlier = None if resume is False else _Earlier(players, _log_of(run, speaks=speaks), resume)
+    if not speaks:
+        return _gone_on(Monitor(players, settings, engine, Outbox([])), engine, earlier)
     opened = open_sinks([*sinks, *([on_alert] if callable(on_alert) else [])])
     outbox = Outbox(opened)
     header = _header(players, settings, limits, told=earlier is not None and earlier.limited)
     if run is None:
-        return Monitor(players, settings, engine, outbox)
+        return _gone_on(Monitor(players, settings, engine, outbox), engine, earlier)
     folder, kept = Path(run), (Path(run) / FILE_NAME).exists() and earlier is None
     step, seconds = (earlier.step, earlier.time) if earlier else (0, 0.0)
     try:
@@ -122,13 +123,34 @@ def watch(
             outbox.sinks[place] = RunLogWriter(folder, header, resume=True, step=at, time=time)
 
     monitor = Monitor(players, settings, engine, outbox, reopen=reopen)
-    if earlier is not None:
-        alerts = [alert for record in earlier.records for alert in engine.update(record)]
-        monitor.go_on(step, seconds, earlier.steps, alerts)
-    elif kept:
+    if kept:
         outbox.note(
             0, f"the log of an earlier run in {shown(folder)} is kept under another name; resume=True goes on with it"
         )
+    return _gone_on(monitor, engine, earlier)
+
+
+def _log_of(run: str | os.PathLike[str] | None, *, speaks: bool) -> RunLog | None:
+    """The log that lies in a run's folder, if there is one.
+
+    All ranks read it, so that all go on from one step with detectors that are warm. On another machine it may lie
+    elsewhere, and the rank that writes it may be about to begin it: that is no fault of the other ranks.
+    """
+    if run is None or not (Path(run) / FILE_NAME).is_file():
+        return None
+    try:
+        return read_run_log(run)
+    except InputError:
+        if speaks:
+            raise
+        return None
+
+
+def _gone_on(monitor: Monitor, engine: Engine, earlier: _Earlier | None) -> Monitor:
+    """The monitor, where the run before ended."""
+    if earlier is not None:
+        alerts = [alert for record in earlier.records for alert in engine.update(record)]
+        monitor.go_on(earlier.step, earlier.time, earlier.steps, alerts)
     return monitor
 
 
@@ -144,9 +166,8 @@ class _Earlier:
         steps: of each player.
     """
 
-    def __init__(self, players: list[Player], run: str | os.PathLike[str], resume: bool | int) -> None:
-        self.found = (Path(run) / FILE_NAME).is_file()
-        log = read_run_log(run) if self.found else None
+    def __init__(self, players: list[Player], log: RunLog | None, resume: bool | int) -> None:
+        self.found = log is not None
         records: tuple[Record, ...] = log.records if log else ()
         self.limited = log is not None and "thresholds" in log.header
         saved = {player.key: _saved_steps(player) for player in players}
@@ -160,11 +181,14 @@ class _Earlier:
         self.records = [record for record in records if record.step <= self.step]
         self.time = self.records[-1].time if self.records else 0.0
         last = self.records[-1].signals if self.records else {}
-        self.steps = {}
-        for player in players:
-            logged = int(last.get(player.signal(f"{player.kind}_steps"), 0))
-            asked = self.step if player.kind == "generator" and resume is not True else logged
-            self.steps[player.key] = saved[player.key] or asked
+        self.steps = {
+            player.key: saved[player.key] or int(last.get(player.signal(f"{player.kind}_steps"), 0))
+            for player in players
+        }
+        # The run's step is that of the generator with the most; whatever it goes on from, it has to count on.
+        counted = [player.key for player in players if player.kind == "generator"]
+        most = max((self.steps[key] for key in counted), default=0)
+        self.steps |= {key: max(0, self.steps[key] + self.step - most) for key in counted}
 
 
 def _saved_steps(player: Player) -> int:

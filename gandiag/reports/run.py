@@ -123,10 +123,8 @@ def _figure(chart: Chart, records: Sequence[Record], marks: Sequence[Mark], play
 
 
 def _qualities(records: Sequence[Record]) -> Iterator[Chart]:
-    names = {name for each in records for name in each.signals if name.startswith(QUALITY)}
-    for name in sorted(
-        each for each in names if not each.partition("@")[0].endswith("_stderr") and player_of(each) is None
-    ):
+    names = {name.partition("@")[0] for each in records for name in each.signals if name.startswith(QUALITY)}
+    for name in sorted(each for each in names if not each.endswith(("_stderr", "_better"))):
         yield Chart(f"Quality: {name.removeprefix(QUALITY)}", "measured by evaluate_every", (name,))
 
 

@@ -103,6 +103,29 @@ def test_one_generator_against_several_discriminators():
     assert labels == ["coarse", "fine"]
 
 
+@pytest.mark.parametrize(
+    ("generators", "discriminators", "of", "told"),
+    [
+        (["A", "B"], ["A", "B"], "", "A"),
+        (["A", "B"], ["A", "B"], "@B", "B"),
+        (["A", "B"], [""], "@B", "B"),
+        ([""], ["A", "B"], "", "A"),
+        (["G"], ["A", "B"], "@G", "A"),
+    ],
+)
+def test_a_quality_that_falls_is_told_once(generators, discriminators, of, told):
+    records = []
+    for place, value in enumerate([50.0, 40.0, 30.0, 20.0, 10.0, 40.0, 45.0, 50.0, 55.0]):
+        step = 1000 * (place + 1)
+        steps = {f"generator_steps@{name}".rstrip("@"): step for name in generators}
+        steps |= {f"discriminator_steps@{name}".rstrip("@"): step for name in discriminators}
+        quality = {f"quality_fid{of}": value, f"quality_fid_better{of}": -1.0, f"quality_fid_stderr{of}": 0.5}
+        records.append(Record(step, float(place), {**steps, **quality}))
+    alerts = [alert for alert in run(Engine(), records) if alert.kind == "non_convergence"]
+    assert [alert.severity for alert in alerts] == ["warning"]
+    assert alerts[0].message.startswith(f"{told}: ")
+
+
 def test_several_generators_against_one_discriminator():
     shared = {name for name in stream(steps=50)[0].signals if name.startswith("discriminator_")}
     one = [named(record, "one", shared=shared) for record in stream(seed=1)]

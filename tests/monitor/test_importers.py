@@ -244,6 +244,11 @@ class TestTables:
         _, talk = self.read(tmp_path, "epoch,d_loss\n1,0.5\n2,0.5\n")
         assert "log a column of steps" in talk
 
+    @pytest.mark.parametrize("cell", ["1_", "1__0", "1_.5", "_1"])
+    def test_a_cell_that_is_nearly_a_number_is_none(self, tmp_path, cell):
+        found, _ = self.read(tmp_path, f"step,name,d_loss\n1,{cell},1_000\n2,3,1_000.5\n")
+        assert found == {"d_loss": ([1, 2], [1000.0, 1000.5])}
+
     @pytest.mark.parametrize(
         ("text", "said"),
         [

@@ -20,6 +20,7 @@ import gandiag
 from gandiag.core.alert import Alert
 from gandiag.core.errors import InputError, TrainingAlert, UnknownNameError, UsageError
 from gandiag.core.run_log import read_run_log
+from gandiag.monitor.capture.discriminators import Judge
 from gandiag.monitor.replay import replay
 
 
@@ -211,6 +212,138 @@ def test_augmented_fakes_are_said_to_be_unreadable_once():
     assert "inactive: mode_collapse" in monitor.report()
 
 
+def judged_batches(setting, steps, batches):
+    """Steps whose discriminator judges what a function of the step, real samples and fakes makes of them."""
+    for step in range(steps):
+        setting.od.zero_grad()
+        real, fake = setting.real(), setting.G(setting.noise())
+        torch.stack([setting.D(batch).square().mean() for batch in batches(step, real, fake.detach())]).sum().backward()
+        setting.od.step()
+        setting.og.zero_grad()
+        setting.D(fake).square().mean().backward()
+        setting.og.step()
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        lambda step, real, fake: [real, fake, fake + 1],  # fakes of old, or copies that were augmented
+        lambda step, real, fake: [real, fake, real + 1, fake + 1],
+        lambda step, real, fake: [real[:8], fake[:8], fake[:8] + 1, real[8:].clone(), fake[8:], fake[8:] + 1],
+        lambda step, real, fake: [real, torch.cat([fake, fake[:8] + 1])],
+    ],
+)
+def test_what_may_be_fakes_beside_the_fakes_does_not_count_as_real(batches):
+    setting, kept = Setting(), Kept()
+    monitor = watch(setting, sinks=[kept])
+    judged_batches(setting, 100, batches)
+    assert not any({"auc", "variance_ratio", "real_score"} & record.signals.keys() for record in kept.records)
+    assert all("generator_direction" in record.signals for record in kept.records)
+    assert len(kept.notes) == 1
+    assert "more batches beside the fakes than can be real" in kept.notes[0]
+    assert "observe" in kept.notes[0]
+    assert "more batches beside the fakes" in monitor.report()
+
+
+def test_a_device_may_answer_late_where_the_fakes_stand(monkeypatch):
+    def place(self, step, whole, fake):
+        """As on a GPU, whose answer comes with the window's other numbers."""
+        key = f"{len(self.calls)} {tuple(whole.shape)} {tuple(fake.shape)} {whole.requires_grad}"
+        self._buffers.put("layout", f"{self.player.key} {key}", step, self.layouts.compare(whole, fake))
+        return self.layouts.known.get(f"{self.player.key} {key}")
+
+    monkeypatch.setattr(Judge, "_place", place)
+    setting, kept = Setting(), Kept()
+    watch(setting, sinks=[kept])
+    loops.concatenated(setting, 150)
+    assert kept.notes == []
+    assert ["auc" in record.signals for record in kept.records] == [False, True, True]
+    assert kept.records[1].signals["auc"] == pytest.approx(sum(setting.hand.values["auc"][50:100]) / 50, rel=1e-5)
+
+
+def test_a_replay_that_begins_late_is_told_and_one_that_ends_is_over():
+    setting, kept = Setting(), Kept()
+    monitor = watch(setting, sinks=[kept])
+    judged_batches(setting, 40, lambda step, real, fake: [real, fake])
+    judged_batches(setting, 110, lambda step, real, fake: [real, fake, fake + 1])
+    assert ["auc" in record.signals for record in kept.records] == [True, False, False]
+    assert [note.partition(":")[0] for note in kept.notes] == ["the outputs of the discriminator cannot be read"]
+    judged_batches(setting, 50, lambda step, real, fake: [real, fake])
+    assert "auc" in kept.records[-1].signals
+    assert "unreadable" not in monitor.report()
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        lambda step, real, fake: [real[:8].clone(), real[8:].clone(), fake],  # split on one side alone
+        lambda step, real, fake: [real, real, fake],  # a second pass, as a penalty needs
+        lambda step, real, fake: [real, fake, real.clone().requires_grad_()],
+        lambda step, real, fake: [real, fake[:4]],
+        lambda step, real, fake: [real, fake, fake * 1.0] if step % 3 == 0 else [real, fake],
+    ],
+)
+def test_what_is_certainly_real_is_read(batches):
+    setting, kept = Setting(), Kept()
+    watch(setting, sinks=[kept])
+    judged_batches(setting, 100, batches)
+    assert kept.notes == []
+    assert all({"auc", "variance_ratio"} <= record.signals.keys() for record in kept.records)
+
+
+def test_both_losses_may_be_made_before_either_step():
+    setting, kept = Setting(), Kept()
+    watch(setting, sinks=[kept])
+    for _ in range(50):
+        real, fake = setting.real(), setting.G(setting.noise())
+        on_real, on_fake, for_generator = setting.D(real), setting.D(fake.detach()), setting.D(fake)
+        setting.hand.scores(on_real, on_fake)
+        setting.hand.slope((1 - for_generator.detach().double().sigmoid()).mean())
+        setting.og.zero_grad()
+        setting.od.zero_grad()
+        functional.softplus(-for_generator).mean().backward(inputs=list(setting.G.parameters()))
+        loss = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
+        loss.backward(inputs=list(setting.D.parameters()))
+        setting.og.step()
+        setting.od.step()
+    hand = setting.hand.values
+    signals = kept.records[0].signals  # the window ends at the generator's 50th step
+    assert signals["auc"] == pytest.approx(sum(hand["auc"][:49]) / 49, rel=1e-5)
+    assert signals["loss_slope"] == pytest.approx(sum(hand["loss_slope"]) / 50, rel=1e-5)
+    assert signals["discriminator_direction"] == signals["generator_direction"] == 1
+
+
+@pytest.mark.parametrize("small_first", [True, False])
+def test_a_discriminator_may_have_two_optimizers_that_step_in_any_order(small_first):
+    setting, kept = Setting(), Kept()
+    large = torch.optim.Adam([*setting.D[0].parameters(), setting.D[2].weight], 2e-3)
+    small = torch.optim.Adam([setting.D[2].bias], 2e-3)
+    gandiag.watch(setting.G, setting.D, setting.og, [large, small], sinks=[kept], max_overhead=None)
+    setting.od = torch.optim.SGD([nn.Parameter(torch.zeros(1))])  # the loop's call of it does nothing
+    first, second = (small, large) if small_first else (large, small)
+    setting.od.register_step_post_hook(lambda *_: (first.step(), second.step(), None)[2])
+    loops.separate_calls(setting, 50)
+    assert kept.records[0].signals["auc"] == pytest.approx(sum(setting.hand.values["auc"]) / 50, rel=1e-5)
+
+
+def test_a_discriminator_none_of_whose_phases_is_read_is_told():
+    setting, kept = Setting(), Kept()
+    both = torch.optim.SGD([*setting.G.parameters(), *setting.D[0].parameters()], 1e-9)
+    gandiag.watch(setting.G, setting.D, [setting.og, both], setting.od, sinks=[kept], max_overhead=None)
+    for _ in range(100):
+        both.zero_grad()
+        fake = setting.G(setting.noise())
+        on_real, on_fake = setting.D(setting.real()), setting.D(fake.detach())
+        (functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()).backward()
+        both.step()
+        setting.od.step()
+        setting.og.zero_grad()
+        functional.softplus(-setting.D(fake)).mean().backward()
+        setting.og.step()
+    assert len(kept.notes) == 1
+    assert "no call of it comes between" in kept.notes[0]
+
+
 def test_several_columns_are_unreadable_without_a_function_that_picks():
     def judges(**options):
         setting, kept = Setting(columns=3), Kept()
@@ -290,6 +423,45 @@ def test_skipped_steps_of_a_scaler_are_counted():
     assert signals["non_finite_discriminator_gradients"] == 0
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_each_optimizer_may_have_a_gradient_scaler_of_its_own(enabled):
+    setting, kept = Setting(), Kept()
+    watch(setting, sinks=[kept])
+    scalers = {
+        name: torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=10_000, enabled=enabled)
+        for name, scale in (("D", 2.0**16), ("G", 2.0**4))
+    }
+
+    def burst(gradient):
+        return gradient * torch.inf if number in (20, 30) else gradient
+
+    if enabled:
+        next(setting.G.parameters()).register_hook(burst)
+    for number in range(60):
+        setting.od.zero_grad()
+        fake = setting.G(setting.noise())
+        on_real, on_fake = setting.D(setting.real()), setting.D(fake.detach())
+        loss = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
+        scalers["D"].scale(loss).backward()
+        scalers["D"].step(setting.od)
+        scalers["D"].update()
+        setting.og.zero_grad()
+        on_fake = setting.D(fake)
+        scalers["G"].scale(functional.softplus(-on_fake).mean()).backward()
+        if not enabled or number not in (20, 30):
+            setting.hand.slope((1 - on_fake.detach().double().sigmoid()).mean())
+        scalers["G"].step(setting.og)
+        scalers["G"].update()
+    signals, slopes = kept.records[0].signals, setting.hand.values["loss_slope"]
+    assert signals["loss_slope"] == pytest.approx(sum(slopes[:50]) / 50, rel=1e-4)
+    assert kept.notes == []
+    if enabled:
+        assert signals["loss_scale"] == 2.0**2
+        assert signals["skipped_steps"] == pytest.approx(2 / 100, rel=0.1)
+    else:
+        assert "loss_scale" not in signals
+
+
 def test_an_encoder_in_the_generators_optimizer_is_fine_and_a_foreign_optimizer_is_not():
     setting, encoder = Setting(), nn.Linear(2, 2)
     together = torch.optim.Adam([*setting.G.parameters(), *encoder.parameters()])
@@ -342,6 +514,29 @@ def test_observe_alone_with_the_loops_own_steps():
     assert kept.records[1].signals["non_finite_step"] == 70
 
 
+@pytest.mark.parametrize("label", [lambda step: 64 * step, lambda step: step // 40])
+def test_steps_are_updates_of_the_generator_whatever_the_loop_counts(label):
+    setting, kept = Setting(), Kept()
+    monitor = watch(setting, sinks=[kept])
+    for step in range(1, 121):
+        loops.separate_calls(setting, 1)
+        monitor.observe(step=label(step), d_loss=1.0)
+    monitor.close()
+    assert [record.step for record in kept.records] == [50, 100, 120]
+    assert len(kept.notes) == 1
+    assert "updates are the steps" in kept.notes[0]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_step_that_is_the_generators_needs_no_note(first):
+    setting, kept = Setting(), Kept()
+    with watch(setting, sinks=[kept]) as monitor:
+        for step in range(60):
+            monitor.observe(step=step + first)
+            loops.separate_calls(setting, 1)
+    assert kept.notes == []
+
+
 def test_plain_numbers_from_anywhere():
     kept = Kept()
     monitor = gandiag.watch(None, None, sinks=[kept])
@@ -390,6 +585,36 @@ def test_a_score_brings_its_error_and_direction():
     loops.separate_calls(setting, 50)
     signals = kept.records[0].signals
     assert [signals[f"quality_kid{end}"] for end in ("", "_stderr", "_better")] == [3.0, 0.5, -1.0]
+
+
+@pytest.mark.parametrize("generator", [None, "A", "B"])
+def test_a_quality_is_measured_once_and_named_after_its_generator(generator):
+    first, second, kept, seen = Setting(), Setting(1), Kept(), []
+    monitor = gandiag.watch(
+        {"A": first.G, "B": second.G},
+        {"A": first.D, "B": second.D},
+        {"A": first.og, "B": second.og},
+        {"A": first.od, "B": second.od},
+        sinks=[kept],
+    )
+
+    def score(network):
+        seen.append((network, monitor.current_step))
+        return len(seen)
+
+    monitor.evaluate_every(10, score, name="look", better="higher", generator=generator)
+    for step in range(1, 51):
+        loops.separate_calls(first, 1)
+        loops.separate_calls(second, 1)
+        monitor.observe(step=64 * step)
+    monitor.close()
+    name, network = ("B", second.G) if generator == "B" else ("A", first.G)
+    assert seen == [(network, step) for step in (10, 20, 30, 40, 50)]
+    found = {key: value for record in kept.records for key, value in record.signals.items() if "quality" in key}
+    assert found == {f"quality_look@{name}": 5, f"quality_look_better@{name}": 1}
+    assert {key: best.value for key, best in monitor.best.items()} == {f"look@{name}": 5}
+    with pytest.raises(UnknownNameError):
+        gandiag.watch({"A": first.G}, first.D, sinks=[]).evaluate_every(10, score, generator="C")
 
 
 # --- stopping ---
@@ -495,6 +720,17 @@ def test_what_a_resumption_undid_counts_no_more_and_no_alert_comes_twice(tmp_pat
     assert log.alerts == ()
 
 
+@pytest.mark.parametrize(("resume", "step"), [(True, 30), (1010, 1010), (0, 0), (False, 0)])
+def test_without_a_log_a_resumed_run_counts_on(resume, step):
+    setting, kept = Setting(), Kept()
+    loops.separate_calls(setting, 30)  # Adam's state says so
+    monitor = watch(setting, sinks=[kept], resume=resume)
+    assert monitor.current_step == step
+    loops.separate_calls(setting, 60)
+    assert monitor.current_step == step + 60
+    assert kept.records[0].step == step - step % 50 + 50
+
+
 def test_a_state_that_is_none_is_refused():
     monitor = gandiag.watch(None, None, sinks=[])
     for state in ({}, {"state": 99}, {**monitor.state_dict(), "alerts": [3]}, []):
@@ -597,6 +833,29 @@ def test_memory_stays_flat():
     # Histories of the detectors still fill; a leak of one object a step would be 150 and more.
     assert counts[1] - counts[0] < 140
     monitor.close()
+
+
+@pytest.mark.parametrize("steps", [20, 203])  # the next one is measured, and is not
+def test_no_graph_is_kept_of_calls_without_a_step(steps):
+    import gc
+    import weakref
+
+    setting = Setting()
+    watch(setting)
+    loops.separate_calls(setting, steps)
+    kept = []
+
+    def pack(tensor):
+        tensor = tensor.detach().clone()
+        kept.append(weakref.ref(tensor))
+        return tensor
+
+    for _ in range(100):
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            setting.D(setting.G(setting.noise())).mean()
+    gc.collect()
+    assert kept
+    assert all(tensor() is None for tensor in kept)
 
 
 def test_evaluation_between_steps_is_not_taken_for_training():

@@ -12,7 +12,7 @@ from kept import Kept
 from torch import nn
 
 import gandiag
-from gandiag.monitor.capture.scores import judgement
+from gandiag.monitor.capture.scores import Unreadable, judgement
 
 STEPS = 50
 # torch.compile says so of a fake that requires a gradient, watched or not.
@@ -189,3 +189,29 @@ def test_slopes_of_a_reconstruction_are_those_along_its_error(squared):
     torch.testing.assert_close(raw.slopes(0, rebuilt.grad, judged)[:, 0], by_score)
     if not squared:
         torch.testing.assert_close(by_score, torch.full((6,), -1 / 6))
+
+
+@pytest.mark.parametrize(
+    ("output", "judged", "expected"),
+    [
+        ([[(4, 16, 64), (4, 64, 16), (4, 1, 8)]], (4, 1, 64), [(4, 1, 8)]),  # MelGAN: features, then scores
+        (((4, 8), [(4, 128, 64), (4, 1, 8)]), (4, 1, 64), [(4, 1, 8)]),  # HiFi-GAN: scores, flat and as the last map
+        ([[(4, 16, 64), (4, 1, 8)], [(4, 16, 32), (4, 1, 4)]], (4, 1, 64), [(4, 1, 8), (4, 1, 4)]),
+        ((4, 1, 8), (4, 80, 64), [(4, 1, 8)]),
+        ((4, 16, 8), (4, 1, 64), None),
+        ([(4, 8, 8), (4, 4, 4)], (4, 3, 32, 32), [(4, 8, 8), (4, 4, 4)]),  # maps without their one channel
+        ((4, 8, 8), (4, 3, 32, 32), [(4, 8, 8)]),
+    ],
+)
+def test_maps_of_images_and_series_are_told_from_features(output, judged, expected):
+    def made(shapes):
+        if isinstance(shapes, list):
+            return [made(each) for each in shapes]
+        return tuple(map(made, shapes)) if isinstance(shapes[0], tuple) else torch.zeros(shapes)
+
+    if expected is None:
+        with pytest.raises(Unreadable, match="several columns"):
+            judgement(made(output), torch.zeros(judged))
+    else:
+        raw = judgement(made(output), torch.zeros(judged))
+        assert [tuple(tensor.shape) for tensor in raw.tensors] == expected

@@ -51,6 +51,8 @@ def test_false_leaves_a_kind_out_and_true_keeps_it():
         ({"mode_collapse": 3}, UsageError, "expected fields and values, or false"),
         ({"mode_collapse": {}, "mode-collapse": {}}, UsageError, "twice"),
         ("mode_collapse", UsageError, "no mapping"),
+        ({"imbalance": {"ratio": 10**400}}, UsageError, "imbalance.ratio is a whole number beyond 1e308"),
+        ({"mode_collapse": {"hold": -(10**5000)}}, UsageError, "mode_collapse.hold is a whole number beyond 1e308"),
     ],
 )
 def test_what_cannot_be_used_is_refused(thresholds, error, text):

@@ -46,7 +46,9 @@ def test_ticks_are_round_inside_and_a_few(low, high):
     assert any(mantissa == pytest.approx(good, rel=1e-4) for good in (1, 2, 5, 10))
 
 
-@pytest.mark.parametrize("values", [[], [0.0], [5.0, 5.0], [-2.0], [1e308, -1e307]])
+@pytest.mark.parametrize(
+    "values", [[], [0.0], [5.0, 5.0], [-2.0], [1e308, -1e307], [1e-300, 1e300], [1e-320], [5e-324, 2.0]]
+)
 def test_an_axis_fits_what_there_is(values):
     for log in (False, True):
         scale = fitted(values, 0, 100, log=log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from browser import accessibility_findings, open_page
@@ -25,6 +26,10 @@ def diagnosis(name="runs/a", records=120, **changes):
             "variance_ratio@A": max(0.9 - step / records, 0.01),
             "quality_kid": 0.1,
             "quality_kid_stderr": 0.01,
+            "quality_kid_better": -1.0,
+            "quality_fid@A": 30.0,
+            "quality_fid_stderr@A": 0.5,
+            "quality_fid_better@A": -1.0,
         }
         for step in range(records)
     ]
@@ -73,6 +78,13 @@ def test_sorting_a_table_orders_numbers(tmp_path):
         page.click("#measured th >> text=highest")
         cells = page.locator("#measured tbody tr td:nth-child(5)").all_inner_texts()
         assert [float(cell) for cell in cells] == sorted(float(cell) for cell in cells)
+
+
+def test_a_quality_has_one_chart(tmp_path):
+    path = tmp_path / "run.html"
+    write_run_report(diagnosis(), path)
+    page = path.read_text(encoding="utf-8")
+    assert sorted(set(re.findall(r"Quality: [\w ]+", page))) == ["Quality: fid of A", "Quality: kid"]
 
 
 def test_an_empty_run_and_a_bad_path(tmp_path):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gandiag.monitor.buffer import Buffers
-from gandiag.monitor.capture.outputs import Fakes, Layouts
+from gandiag.monitor.capture.outputs import Fakes, Layouts, address
 from gandiag.monitor.capture.players import Player
 from gandiag.monitor.capture.scores import Raw, Unreadable, judgement, selected, tensors_in
 from gandiag.monitor.measure.diversity import Collector
@@ -30,7 +30,7 @@ class Call:
     Attributes:
         label: of the samples; `mixed` holds fakes at `fakes`, real samples elsewhere.
         raw: what judges, or None at a step that is not measured.
-        judged: the samples that were put in.
+        judged: the samples that were put in; none are kept at a step that is not measured.
         arguments: all that was put in, positional and by name.
         through: whether the loss can reach a generator through the samples.
         fakes: the rows of the fakes in a mixed call.
@@ -66,12 +66,23 @@ class Call:
 
 @dataclass
 class Seen:
-    """How a discriminator's own phases looked."""
+    """How a discriminator's own phases looked since the last one that was read.
 
+    Attributes:
+        generated: calls of generators until then.
+        phases: those with calls.
+        real: those with real samples.
+        fake: those with fakes.
+        doubtful: those with more samples beside the fakes than can be real for certain.
+        empty: measured own steps without a call before them.
+    """
+
+    generated: int = 0
     phases: int = 0
     real: int = 0
     fake: int = 0
-    both: int = 0
+    doubtful: int = 0
+    empty: int = 0
 
 
 class Judge:
@@ -88,6 +99,7 @@ class Judge:
         fired: how many calls there were at all.
         unreadable: why the scores cannot be read, once known.
         blind: why nothing can be read, once known.
+        doubt: why its last phases could not be read; it may be over.
     """
 
     def __init__(
@@ -96,9 +108,12 @@ class Judge:
         self.player = player
         self.calls: list[Call] = []
         self.fired = 0
+        self.turns = 0  # its own steps that were seen
         self.unreadable: str | None = None
         self.blind: str | None = None
+        self.doubt: str | None = None
         self.seen = Seen()
+        self.read = False  # whether a phase of its own ever was
         self.layouts = Layouts()
         self.collector: Collector | None = None  # where samples go while they are wanted
         self.probable = False  # its scores are probabilities, as far as is known
@@ -106,6 +121,7 @@ class Judge:
         self.last: dict[str, Call] = {}  # the last call with real samples and the last one with fakes
         self._fakes, self._buffers, self._score = fakes, buffers, score
         self._position = 0  # of the samples among the tensors that are put in
+        self._kept: list[Call] = []  # its own calls, over a step of a generator
 
     def take(self, step: int, tracked: bool, arguments: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         """Note a call whose output trains."""
@@ -120,8 +136,10 @@ class Judge:
         if not inputs or any(map(_transformed, inputs)) or not all(map(len, inputs)):
             return
         if not tracked or self.blind is not None:
-            judged = inputs[min(self._position, len(inputs) - 1)]
-            self.calls.append(Call("unknown", None, judged, ((), {}), False, slice(0), last=trains[0].detach()))
+            if self.calls and self.calls[-1].raw is None:
+                self.calls.pop()
+            last = trains[0].detach()
+            self.calls.append(Call("unknown", None, last, ((), {}), False, slice(0), last=last))
             return
         label, judged, fakes = self._label(step, inputs)
         through = judged.requires_grad and not judged.is_leaf
@@ -138,23 +156,38 @@ class Judge:
                     tensor.register_hook(partial(_keep, call.slopes, place))  # type: ignore[no-untyped-call]
         self.calls.append(call)
 
-    def look_back(self, generated: int) -> None:
-        """Give up where its own steps so far showed nothing to read.
+    def learn(self, key: str, flags: list[bool]) -> None:
+        """Take a device's late answer to where fakes stand; phases that lacked it prove nothing."""
+        if self.layouts.learn(key, flags):
+            self.seen = Seen(self._fakes.calls)
 
-        Args:
-            generated: calls of generators so far.
-        """
-        seen = self.seen
-        if self.blind is not None or seen.both:
+    @property
+    def trouble(self) -> str | None:
+        """Why it cannot be read, as far as is known now."""
+        return self.blind or self.unreadable or self.doubt
+
+    def look_back(self) -> None:
+        """Say why its own steps of late showed nothing to read, and give up where none ever did."""
+        seen, generated = self.seen, self._fakes.calls
+        if self.blind is not None:
             return
-        if self.player.steps >= SURE and not self.fired:
+        if self.turns >= SURE and not self.fired:
             self.blind = "its forward hook never ran; was another copy of it watched, or was it compiled before?"
-        elif seen.phases >= SURE and seen.real and not seen.fake and generated:
-            self.blind = "none of its inputs is an output of the generator; they were augmented or copied before"
-        elif seen.phases >= SURE and seen.fake and not seen.real:
-            self.blind = "all its inputs but the fakes require a gradient, as those of a penalty do"
+        elif seen.doubtful >= SURE:
+            self.doubt = "it judges more batches beside the fakes than can be real; are some older or changed fakes?"
+        elif seen.empty >= SURE and not seen.phases:
+            self.doubt = "no call of it comes between the step of another optimizer and its own"
         elif seen.phases >= SURE:
-            self.blind = "its inputs cannot be told apart"
+            if seen.real and not seen.fake and generated > seen.generated:
+                why = "none of its inputs is an output of the generator; they were augmented or copied before"
+            elif seen.fake and not seen.real:
+                why = "all its inputs but the fakes require a gradient, as those of a penalty do"
+            else:
+                why = "its inputs cannot be told apart"
+            if self.read or seen.doubtful:
+                self.doubt = why
+            else:
+                self.blind = why
 
     def _raw(self, output: Any, judged: Tensor) -> Raw:
         if self.unreadable is None:
@@ -193,16 +226,24 @@ class Judge:
             self._buffers.put("layout", key, step, flags)
         return self.layouts.known.get(key)
 
-    def resolve(self, step: int, phase: Phase, *, learning: bool, scale: Tensor | None) -> None:
+    def resolve(self, step: int, phase: Phase, *, measured: bool, learning: bool, scale: Tensor | None) -> None:
         """Measure the calls since the last step, now that it is known whose step comes.
 
         Args:
             step: of the run.
             phase: the player that steps.
+            measured: whether this step is.
             learning: whether the loss is to be told from its derivatives.
             scale: of a gradient scaler.
         """
         calls, self.calls = self.calls, []
+        if phase == "generator":
+            # Both losses may be made before either step; what cannot reach the generator is for the discriminator's.
+            self._kept = [call for call in calls if call.raw is not None and not call.through] or self._kept
+        else:
+            calls, self._kept = calls or self._kept, []
+            self.turns += 1
+            self.seen.empty += measured and not calls
         if not calls:
             return
         if calls[-1].raw is None:
@@ -220,29 +261,29 @@ class Judge:
         sides: dict[str, list[Tensor]] = {"real": [], "fake": []}
         peaks: list[Tensor] = []
         calls = _used(calls)
-        labels = {"real": False, "fake": False}
+        labels = {side for call in calls for side in call.rows}
+        doubtful = _doubtful(calls)
+        self.seen.phases += 1
+        self.seen.real += "real" in labels
+        self.seen.fake += "fake" in labels
+        self.seen.doubtful += doubtful
+        if doubtful or len(labels) < 2:
+            return
+        self.seen, self.read, self.doubt = Seen(self._fakes.calls), True, None
         for call in calls:
-            labels.update(dict.fromkeys(call.rows, True))
+            for side, rows in call.rows.items():
+                if self.collector is not None:
+                    self.collector.add(side, call.judged[rows])
+                if self.keeps and call.raw is not None and call.raw.tensors:
+                    self.last[side] = call
             if call.raw is None or not call.raw.tensors or not call.rows:
                 continue
             scores = call.raw.per_sample(call.judged)
             for side, rows in call.rows.items():
                 sides[side].append(scores[rows])
-                if self.keeps:
-                    self.last[side] = call
             if call.raw.how == "scores":
                 maps = [tensor for tensor in call.raw.tensors if tensor.numel() > len(scores)]
                 peaks.extend(tensor.abs().max().float() for tensor in maps)
-        self.seen.phases += 1
-        self.seen.real += labels["real"]
-        self.seen.fake += labels["fake"]
-        if not all(labels.values()):
-            return
-        self.seen.both += 1
-        if self.collector is not None:
-            for call in calls:
-                for side, rows in call.rows.items():
-                    self.collector.add(side, call.judged[rows])
         if not (sides["real"] and sides["fake"]):
             return
         real, fake = (values[0] if len(values) == 1 else torch.cat(values) for values in sides.values())
@@ -287,6 +328,22 @@ def _used(calls: list[Call]) -> list[Call]:
     trained = {call.label for call in calls if any(slope is not None for slope in call.slopes)}
     unused = [call.label in trained and call.slopes and all(slope is None for slope in call.slopes) for call in calls]
     return [call for call, left_out in zip(calls, unused, strict=True) if not left_out]
+
+
+def _doubtful(calls: list[Call]) -> bool:
+    """Whether there is more beside the fakes than real samples account for, as where older fakes are judged too.
+
+    As many batches of real samples as of fakes are certain, and as many samples, however they are cut into calls. A
+    batch that is judged twice counts once.
+    """
+    sources: dict[str, set[int]] = {"real": set(), "fake": set()}
+    samples = {"real": 0, "fake": 0}
+    for call in calls:
+        for side, rows in call.rows.items():
+            sources[side].add(address(call.judged))
+            samples[side] += len(call.judged[rows])
+    beside = len(sources["real"]) > len(sources["fake"]) and samples["real"] > samples["fake"]
+    return bool(sources["fake"]) and beside
 
 
 def _keep(slopes: list[Tensor | None], place: int, gradient: Tensor) -> None:

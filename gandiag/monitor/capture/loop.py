@@ -73,7 +73,7 @@ class Loop:
         self.buffers, self.fakes = Buffers(), Fakes()
         self.pace = Pace(settings.max_overhead)
         self.suspended = False
-        self.scaler = settings.scaler
+        self.scalers: list[Any] = []  # of mixed precision, all that scaled something so far
         self._check, self._after_step, self._now, self._say = before, after, now, say
         self.said_scores: set[str] = set()  # discriminators whose scores the user hands over
         self.said_samples: set[str] = set()
@@ -125,11 +125,12 @@ class Loop:
         for each in measurements:
             if each.kind == "layout":
                 judge = self.judges[each.player.partition(" ")[0]]
-                judge.layouts.learn(each.player, [bool(flag) for flag in each.parts[0]])
+                judge.learn(each.player, [bool(flag) for flag in each.parts[0]])
         for key, judge in self.judges.items():
-            judge.look_back(self.fakes.calls)
-            why = judge.blind or judge.unreadable
-            if why and not (key in self.said_scores and (key in self.said_samples or not judge.blind)):
+            judge.look_back()
+            why = judge.trouble
+            told = key in self.said_samples or not (judge.blind or judge.doubt)
+            if why and not (key in self.said_scores and told):
                 self._say(key, f"the outputs of the {key} cannot be read: {why}; {ASK}")
         if self.first_bad is not None:
             found = self.guard.run("search for non-finite outputs", self.first_bad.found)
@@ -138,11 +139,7 @@ class Loop:
 
     def complaints(self) -> list[str]:
         """What cannot be read, a line each."""
-        return [
-            f"{key}: unreadable, {judge.blind or judge.unreadable}"
-            for key, judge in self.judges.items()
-            if judge.blind or judge.unreadable
-        ]
+        return [f"{key}: unreadable, {judge.trouble}" for key, judge in self.judges.items() if judge.trouble]
 
     def end_window(self) -> None:
         """Measure what is measured once in a window."""
@@ -169,7 +166,9 @@ class Loop:
         for optimizer in optimizers.values():
             # A player's steps are those of the optimizer that holds most of it.
             owned = [player for player in self.players if player.optimizers and player.main_optimizer is optimizer]
-            Stepping(optimizer, owned, self._before, self._after, self._hooks)
+            updated = {player.kind for player in self.players if optimizer in player.optimizers}
+            third = not owned and len(updated) > 1
+            Stepping(optimizer, owned, self._before, self._after, self._hooks, third=third)
         for player in self.players:
             if player.kind == "discriminator":
                 self.losses[player.key] = Losses(_LOSSES.get(self.settings.loss), _ends_in_sigmoid(player.network))
@@ -201,9 +200,9 @@ class Loop:
     def _before(self, stepping: Stepping) -> None:
         self._check()
         begun = time.perf_counter()
-        if self.scaler is None and stepping.looks < LOOKS:
+        if stepping.scaler is None and stepping.looks < LOOKS:
             stepping.looks += 1
-            self.scaler = scaler_on_the_stack()
+            stepping.scaler = self.settings.scaler or scaler_on_the_stack()
         self.guard.run("gradient norms", self._gradients, stepping)
         self.guard.run("discriminator outputs", self._phase, stepping)
         self.fakes.let_go()
@@ -228,7 +227,7 @@ class Loop:
                     stepping.norms(player, step, stepping.scale, self.buffers)
                 scale = self._scale(stepping)
                 if scale is not None:
-                    self.buffers.put("scale", "scaler", step, scale)
+                    self.buffers.put("scale", self._scaler_name(stepping), step, scale)
 
     def _weights(self, stepping: Stepping, player: Player) -> None:
         with torch.no_grad():
@@ -248,21 +247,31 @@ class Loop:
                     phase: Phase = "discriminator"
                 elif "generator" in kinds:
                     phase = "generator"
-                elif not kinds:  # a third optimizer, as of InfoGAN: neither player's step
-                    judge.calls.clear()
-                    continue
                 else:
+                    if stepping.third:
+                        judge.calls.clear()
                     continue
                 loss = self.losses[key]
                 learning = not loss.evidence.known and loss.evidence.phases < LEARNT and self.settings.loss == "auto"
                 judge.probable = loss.kind == "probability"
-                judge.resolve(self._now() + 1, phase, learning=learning, scale=self._scale(stepping))
+                measured = self.pace.tracked(judge.player.steps)
+                judge.resolve(self._now() + 1, phase, measured=measured, learning=learning, scale=self._scale(stepping))
 
     def _scale(self, stepping: Stepping) -> Tensor | None:
-        scale = getattr(self.scaler, "_scale", None)
-        if self.scaler is not None and self.scaler.is_enabled() and isinstance(scale, Tensor):
+        """What the loss of a step was multiplied by; each optimizer may have a scaler of its own."""
+        scaler = stepping.scaler
+        scale = getattr(scaler, "_scale", None)
+        if scaler is not None and scaler.is_enabled() and isinstance(scale, Tensor):
             return scale
         return stepping.scale
+
+    def _scaler_name(self, stepping: Stepping) -> str:
+        """The place of a step's scaler among all; nothing where a fused optimizer knows the scale alone."""
+        if stepping.scaler is None:
+            return ""
+        if all(each is not stepping.scaler for each in self.scalers):
+            self.scalers.append(stepping.scaler)
+        return str(next(place for place, each in enumerate(self.scalers) if each is stepping.scaler))
 
     def _diversity(self, key: str, collector: Collector, step: int) -> None:
         taken = collector.take()

@@ -27,6 +27,8 @@ class Stepping:
         players: those players.
         before: called before a step, with self.
         after: called after it, with self.
+        third: whether it is a third one of both players, as of InfoGAN, whose step is neither's. A second one of a
+            player steps beside that player's own.
     """
 
     def __init__(
@@ -36,8 +38,11 @@ class Stepping:
         before: Callable[[Stepping], None],
         after: Callable[[Stepping], None],
         hooks: Removable,
+        *,
+        third: bool = False,
     ) -> None:
-        self.optimizer, self.players = optimizer, players
+        self.optimizer, self.players, self.third = optimizer, players, third
+        self.scaler: Any | None = None  # of mixed precision, once found
         self.looks = 0
         self._before, self._after = before, after
         self._groups: tuple[int, ...] = ()

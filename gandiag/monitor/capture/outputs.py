@@ -36,8 +36,8 @@ class Fakes:
         """Take what a generator returned: a tensor, or a tuple, list or dict of them."""
         self.calls += 1
         found = tensors_in(output)
-        passed_on = {_address(tensor) for tensor in tensors_in(inputs)} if len(found) > 1 else set()
-        made = [tensor for tensor in found if _address(tensor) not in passed_on]
+        passed_on = {address(tensor) for tensor in tensors_in(inputs)} if len(found) > 1 else set()
+        made = [tensor for tensor in found if address(tensor) not in passed_on]
         for tensor in made:
             storage = tensor.untyped_storage()
             self._storages[storage._cdata] = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
@@ -49,7 +49,7 @@ class Fakes:
 
     def made(self, tensor: Tensor) -> bool:
         """Whether a tensor shares storage with an output, detached from its graph or not."""
-        return _address(tensor) in self._storages
+        return address(tensor) in self._storages
 
     def let_go(self) -> None:
         """Keep no contents any longer; those that the loop itself keeps can still be compared."""
@@ -59,7 +59,7 @@ class Fakes:
         """The last outputs, the latest first."""
         living = [tensor for tensor in (each() for each in self._living) if tensor is not None]
         both = [*reversed(self._last), *(tensor.detach() for tensor in reversed(living))]
-        return list({_address(tensor): tensor for tensor in reversed(both)}.values())[::-1]
+        return list({address(tensor): tensor for tensor in reversed(both)}.values())[::-1]
 
 
 class Layouts:
@@ -73,7 +73,6 @@ class Layouts:
 
     def __init__(self) -> None:
         self.known: dict[str, str | None] = {}
-        self.waiting: set[str] = set()
 
     @staticmethod
     def comparable(whole: Tensor, fake: Tensor) -> bool:
@@ -102,10 +101,12 @@ class Layouts:
         no = torch.zeros_like(sides[0])
         return torch.stack([no, no, *sides])
 
-    def learn(self, key: str, flags: list[bool]) -> None:
-        """What the flags of calls of one shape say."""
-        self.waiting.discard(key)
-        self.known[key] = next((place for place, flag in zip(self.PLACES, flags, strict=True) if flag), None)
+    def learn(self, key: str, flags: list[bool]) -> bool:
+        """What the flags of calls of one shape say; whether fakes are found where none were known of."""
+        place = next((place for place, flag in zip(self.PLACES, flags, strict=True) if flag), None)
+        news = place is not None and self.known.get(key) is None
+        self.known[key] = place
+        return news
 
 
 def _equal(part: Tensor, fake: Tensor, rows: tuple[int, int]) -> Tensor:
@@ -113,7 +114,8 @@ def _equal(part: Tensor, fake: Tensor, rows: tuple[int, int]) -> Tensor:
     return same[0] & same[1]
 
 
-def _address(tensor: Tensor) -> int:
+def address(tensor: Tensor) -> int:
+    """What tensors that share memory have in common; -1 for one without memory of its own."""
     try:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):  # a tensor without memory of its own, as under torch.func

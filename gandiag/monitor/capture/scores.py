@@ -89,14 +89,15 @@ def judgement(output: Any, judged: Tensor) -> Raw:
         return _tensor(output, judged)
     found = tensors_in(output)
     if isinstance(output, list) and len(found) > 1:
-        maps = [tensor for tensor in found if _values(tensor, count) and _channels(tensor) == 1]
+        maps = [tensor for tensor in found if _values(tensor, count) and _channels(tensor, judged) == 1]
         if maps:
             return Raw(tuple(maps), "scores", count)
     for tensor in found:
         if tensor.numel() == count and tensor.shape[0] == count:
             return Raw((tensor,), "scores", count)
     for tensor in found:
-        if tensor.ndim > 2 and _channels(tensor) == 1 and _values(tensor, count) and tensor.shape != judged.shape:
+        single = tensor.ndim > 2 and _channels(tensor, judged) == 1
+        if single and _values(tensor, count) and tensor.shape != judged.shape:
             return Raw((tensor,), "scores", count)
     for tensor in found:
         if tensor.shape == judged.shape:
@@ -126,7 +127,7 @@ def _tensor(output: Tensor, judged: Tensor) -> Raw:
         return Raw((output,), "reconstruction", count)
     if not _values(output, count):
         raise Unreadable(f"its output {tuple(output.shape)} has no value for each of {count} samples")
-    if output.shape[0] == count and _channels(output) > 1:
+    if output.shape[0] == count and _channels(output, judged) > 1:
         raise Unreadable(f"its output {tuple(output.shape)} has several columns")
     return Raw((output,), "scores", count)
 
@@ -136,6 +137,7 @@ def _values(tensor: Tensor, count: int) -> bool:
     return tensor.numel() > 0 and (tensor.shape[0] % count == 0 if tensor.ndim else count == 1)
 
 
-def _channels(tensor: Tensor) -> int:
-    """Columns of (n, c), channels of (n, c, ...); maps (n, h, w) have one."""
-    return 1 if tensor.ndim in (1, 3) else int(tensor.shape[1])
+def _channels(tensor: Tensor, judged: Tensor) -> int:
+    """Columns of (n, c), channels of (n, c, ...); maps (n, h, w) of images have one, series (n, c, t) have theirs."""
+    is_map = tensor.ndim == 3 and judged.ndim > 3
+    return 1 if tensor.ndim == 1 or is_map else int(tensor.shape[1])

@@ -140,7 +140,7 @@ def _numbers(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, 
 
 
 def _number(cell: str, delimiter: str = "") -> float | None:
-    if not re.fullmatch(r"\s*[+-]?(\d[\d_]*\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|nan|inf(inity)?)\s*", cell, re.I):
+    if not re.fullmatch(r"\s*[+-]?(\d+(_\d+)*(\.\d*)?(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|nan|inf(inity)?)\s*", cell, re.I):
         return None
     return float(cell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import defaultdict
@@ -57,7 +58,7 @@ class Window:
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     latest: dict[str, float] = field(default_factory=dict)
     first_bad: int | None = None
-    scales: list[float] = field(default_factory=list)
+    scales: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # of each gradient scaler
 
     def take(self, measurements: list[Measurement]) -> None:
         """Add what came from the devices; what tells the loss first."""
@@ -103,11 +104,6 @@ class Window:
         found.update(self.latest)
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
-    def skipped(self, backoff: float) -> int:
-        """How many steps a gradient scaler skipped, from how its scale fell."""
-        falls = zip(self.scales, self.scales[1:], strict=False)
-        return sum(round(math.log(now / before, backoff)) for before, now in falls if 0 < now < before)
-
     def _take(self, measurement: Measurement) -> None:
         kind, player, step = measurement.kind, measurement.player, measurement.step
         numbers = [part.astype(np.float64) for part in measurement.parts]
@@ -129,7 +125,7 @@ class Window:
             case ["held_out"]:
                 self._held_out(player, numbers)
             case ["scale"]:
-                self.scales.append(float(numbers[0][0]))
+                self.scales[player].append(float(numbers[0][0]))
             case ["value"]:
                 self.mean_of(player, float(numbers[0].mean()), step)
 
@@ -211,6 +207,12 @@ class Window:
             if apart is not None and apart > HELD_OUT_APART:
                 gap = (real.mean() - held_out.mean()) / (real.mean() - fake.mean())
                 self.latest[_like("held_out_gap", player)] = float(np.clip(gap, 0, 1))
+
+
+def skips(scales: Sequence[float], backoff: float) -> int:
+    """How many steps a gradient scaler skipped, from how its scale fell."""
+    pairs = itertools.pairwise(scales)
+    return sum(round(math.log(now / before, backoff)) for before, now in pairs if 0 < now < before)
 
 
 def _like(name: str, player: str) -> str:

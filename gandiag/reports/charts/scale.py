@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LARGEST = 1e300  # what is beyond it is drawn at it, so that no difference overflows
+SMALLEST = 1 / LARGEST  # on a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ def fitted(
         return Scale(1.0 if log else 0.0, 10.0 if log else 1.0, start, stop, log)
     low, high = min(numbers), max(numbers)
     if log:
-        high, low = (high, low) if high > low * 1.01 else (high * 2, low / 2)
-        room = (high / low) ** 0.05
-        return Scale(low / room, high * room, start, stop, log=True)
+        low = max(low, SMALLEST)
+        high, low = (high, low) if high > low * 1.01 else (max(high, low) * 2, low / 2)
+        room = 10 ** (0.05 * (math.log10(high) - math.log10(low)))
+        return Scale(max(low / room, SMALLEST / 2), min(high * room, LARGEST * 2), start, stop, log=True)
     room = 0.05 * (high - low) or max(abs(high) * 0.1, 1e-9)
     return Scale(low - (0 if low == least else room), high + room, start, stop)
 
