@@ -54,7 +54,7 @@ class GateFixture:
             run: the log of the training run, or its folder.
             against, inputs, targets, cycle, samples, seed, device, data_root, cache, generator: as of `gandiag.score`,
                 for a source; by default the policy's, and the user's cache.
-            escalate: take more samples where it is inconclusive.
+            escalate: take more samples of a source where it is inconclusive.
 
         Raises:
             GandiagError: something cannot be used; the message says what.
@@ -67,6 +67,7 @@ class GateFixture:
 
         saved = isinstance(source, str | os.PathLike) and os.fspath(source).endswith(".json")
         if saved or source is None or isinstance(source, Result):
+            _refuse_idle(against, inputs, targets, cycle, samples, generator, escalate)
             verdict = gate(source, policy, baseline, run)
         else:
             from gandiag.core.generator_options import GeneratorOptions
@@ -97,6 +98,17 @@ class GateFixture:
         if not verdict.passed:
             pytest.fail(report(verdict), pytrace=False)
         return verdict
+
+
+def _refuse_idle(*given: Any) -> None:
+    """Refuse what says how to score where nothing is scored."""
+    from gandiag.core.errors import UsageError
+
+    if any(value is not None and value is not False for value in given):
+        raise UsageError(
+            "gandiag_gate: against, inputs, targets, cycle, samples, generator and escalate say how to score a source,"
+            " and a saved Result is not scored; leave them out, or give its source"
+        )
 
 
 @pytest.fixture(scope="session")

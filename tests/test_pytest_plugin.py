@@ -71,6 +71,13 @@ def test_a_bad_policy_is_an_error_of_the_test(session):
     assert "unknown key 'maxi', did you mean 'max'?" in out
 
 
+def test_what_says_how_to_score_is_refused_of_a_saved_result(session):
+    test = SESSION.replace('policy="p.toml"', 'policy="p.toml", samples=50')
+    code, out = session("max = 11", test=test)
+    assert code == 1
+    assert "UsageError: gandiag_gate: against, inputs" in out
+
+
 def test_a_source_is_scored_first(session):
     test = """
 import torch
