@@ -10,11 +10,12 @@ from reference_models.techniques._technique import Setting, Technique, featured,
 
 
 class Spread(nn.Module):
-    """Features (n, d) to (n, d + 1): the mean over the features of their standard deviation in the sample's group."""
+    """Features (n, d) to (n, d + copies): the mean over the features of their standard deviation in the group."""
 
-    def __init__(self, group: int) -> None:
+    def __init__(self, group: int, copies: int = 1) -> None:
         super().__init__()
         self.group = group
+        self.copies = copies
 
     def forward(self, features: Tensor) -> Tensor:
         """Features with the spread joined; a batch that the group does not divide is one group."""
@@ -23,11 +24,14 @@ class Spread(nn.Module):
         # As in the paper's code, samples i, i + n / group, ... are a group.
         grouped = features.view(group, count // group, -1)
         deviation = (grouped.var(0, correction=0) + 1e-8).sqrt().mean(1)
-        return torch.cat([features, deviation.repeat(group).unsqueeze(1)], dim=1)
+        return torch.cat([features, deviation.repeat(group).unsqueeze(1).expand(-1, self.copies)], dim=1)
 
 
 class MinibatchStandardDeviation(Technique):
     """Source: progressive growing, arXiv:1710.10196, section 3; here on the features before the head.
+
+    As in the paper, features that are a map get one more channel: the spread at each of its positions. One number
+    beside hundreds would hardly count. Features that are no map get that number.
 
     Batch norm in the discriminator gives a batch of fakes the spread of a real one, and hides what is to be seen.
 
@@ -46,7 +50,8 @@ class MinibatchStandardDeviation(Technique):
 
     def alter_discriminator(self, network: nn.Module) -> None:
         """Give the head the spread too."""
-        featured("minibatch_standard_deviation", network).widen_head(1, lambda count: Spread(self.group))
+        judge = featured("minibatch_standard_deviation", network)
+        judge.widen_head(judge.positions, lambda count: Spread(self.group, judge.positions))
 
 
 TECHNIQUE = MinibatchStandardDeviation

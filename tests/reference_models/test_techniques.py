@@ -13,7 +13,7 @@ from torch import nn
 import reference_models.techniques
 from gandiag import Latent, UnknownNameError, UsageError
 from reference_models import catalogue
-from reference_models.networks.discriminators import mlp, patch, progressive
+from reference_models.networks.discriminators import dcgan, mlp, patch, progressive
 from reference_models.networks.equalised import EqualisedLinear
 from reference_models.recipe import Choice
 from reference_models.techniques._technique import Moment, Setting, Turn
@@ -100,6 +100,17 @@ def test_minibatch_standard_deviation_is_zero_for_copies_and_known_for_two_point
     assert torch.equal(joined[:, :2], points)
     torch.testing.assert_close(joined[:, 2], torch.tensor([1.5, 1e-4, 1.5, 1e-4]), rtol=0, atol=1e-6)
     assert judge(points).shape == (4,)
+
+
+def test_minibatch_standard_deviation_joins_one_more_channel_to_features_that_are_a_map():
+    judge = dcgan.build(channels=1, width=4, norm="none")
+    technique("minibatch_standard_deviation", group=4).alter_discriminator(judge)
+    images = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    features = judge.body(images).view(4, 16, 4, 4)
+    channel = features.std(0, correction=0).mean().expand(4, 1, 4, 4)  # arXiv:1710.10196, section 3
+    joined = judge.head[0](features.flatten(1)).view(4, 17, 4, 4)
+    torch.testing.assert_close(joined, torch.cat([features, channel], dim=1))
+    assert judge(images).shape == (4,)
 
 
 @pytest.mark.parametrize("names", [("discrimination", "standard_deviation"), ("standard_deviation", "discrimination")])

@@ -16,15 +16,19 @@ class Discriminator(nn.Module):
         body: samples to features (n, feature_count).
         feature_count: numbers that the head looks at.
         condition: joins samples and labels; None for a discriminator without labels.
+        positions: pixels of the map that the features are, flattened; 1 where they are no map.
 
     Techniques may put modules before the last layer of its `head`; see `widen_head`.
     """
 
-    def __init__(self, body: nn.Module, feature_count: int, condition: nn.Module | None = None) -> None:
+    def __init__(
+        self, body: nn.Module, feature_count: int, condition: nn.Module | None = None, positions: int = 1
+    ) -> None:
         super().__init__()
         self.condition = condition
         self.body = body
         self.feature_count = feature_count
+        self.positions = positions
         self.head: nn.Module = self.linear(feature_count, 1)
         self._head_width = feature_count
 

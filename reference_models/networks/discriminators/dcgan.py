@@ -54,7 +54,7 @@ def build(
         *dropped,
         nn.Flatten(),
     )
-    network = Discriminator(body, 4 * width * LAST * LAST, condition)
+    network = Discriminator(body, 4 * width * LAST * LAST, condition, LAST * LAST)
     if choice(NAME, "initialisation", initialisation, ("default", "normal")) == "normal":
         initial.normal(network)
     return network
