@@ -20,11 +20,20 @@ def part(package: str, kind: str, name: str) -> ModuleType:
     Raises:
         UnknownNameError: the package has no such part.
     """
+    find(package, kind, name)
+    return importlib.import_module(f"reference_models.{package}.{name}")
+
+
+def find(package: str, kind: str, name: str) -> None:
+    """Learn whether there is such a part, without importing it.
+
+    Raises:
+        UnknownNameError: the package has none.
+    """
     folder = HOME.joinpath(*package.split("."))
     known = [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_")]
     if name not in known:
         raise UnknownNameError(kind, name, known)
-    return importlib.import_module(f"reference_models.{package}.{name}")
 
 
 def summaries(package: str) -> dict[str, str]:

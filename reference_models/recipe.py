@@ -13,6 +13,7 @@ from gandiag import GandiagError, InputError, Latent, UnknownNameError, UsageErr
 from reference_models import catalogue
 from reference_models.tables import Table, merge, parse_toml, read_toml, shortened
 
+PLAYERS = ("generator", "discriminator")
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 ABOUT = ("summary", "networks", "networks_only", "noise_only", "no_penalties")  # of a fault: no keys of a recipe
 MOST_SAMPLES = 2**16  # in a batch
@@ -183,21 +184,19 @@ def read_recipe(
         UnknownNameError: a key is unknown.
         UsageError: a value is of the wrong kind or range.
     """
-    values = _extended(path)
-    where = f"recipe {path.stem}"
-    datasets = Table({"datasets": values.pop("datasets", {})}, where).table("datasets").tables()
-    chosen = dataset if dataset is not None else str(values.get("dataset", ""))
-    for name, table in datasets.items():
-        if catalogue.spelt(name) == catalogue.spelt(chosen):
-            values = override(values, table.plain())
-        else:
-            _check_dataset(name, table.where)
+    layers = _layers(path)
+    said = (str(layer.values["dataset"]) for layer in reversed(layers) if "dataset" in layer.values)
+    chosen = dataset if dataset is not None else next(said, "")
+    for layer in layers:
+        layer.check(chosen)
+    values, where = _joined(layers, chosen), f"recipe {path.stem}"
     if fault is not None:
         values = _ill(values, fault)
         where = f"{where} with fault {fault.stem}"
+    changes: dict[str, Any] = {}
     for line in overrides:
-        values = override(values, _parsed(line))
-    return _recipe(path.stem, Table(values, where))
+        changes = merge(changes, _parsed(line))
+    return _recipe(path.stem, Table(override(values, changes), where))
 
 
 def overridden(overrides: Sequence[str]) -> set[str]:
@@ -215,7 +214,7 @@ def override(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
     Another network, or another task, drops the config of the old one.
     """
     kept = dict(base)
-    for player in ("generator", "discriminator"):
+    for player in PLAYERS:
         old, new = kept.get(player), overrides.get(player)
         if isinstance(old, dict) and isinstance(new, dict):
             network = new.get("network", old.get("network"))
@@ -226,28 +225,74 @@ def override(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
     return merge(kept, overrides)
 
 
-def _extended(path: Path) -> dict[str, Any]:
-    """The content of a recipe's file on top of that of the shipped recipe that it extends."""
-    values = read_toml(path)
-    seen = {path.resolve()}
-    while "extends" in values:
-        name = values.pop("extends")
+@dataclass(frozen=True)
+class _Layer:
+    """The content of one recipe's file, and its tables for datasets by their names."""
+
+    values: Mapping[str, Any]
+    datasets: Mapping[str, Table]
+
+    def tables(self, dataset: str) -> list[dict[str, Any]]:
+        """Those for a dataset, whichever of `-` and `_` its name is written with."""
+        wanted = catalogue.spelt(dataset)
+        return [table.plain() for name, table in self.datasets.items() if catalogue.spelt(name) == wanted]
+
+    def check(self, dataset: str) -> None:
+        """Refuse a table for what is no dataset, which would never count; one for `dataset` counts.
+
+        Raises:
+            UsageError: there is no dataset of that name.
+        """
+        for name, table in self.datasets.items():
+            if catalogue.spelt(name) != catalogue.spelt(dataset):
+                _check_dataset(name, table.where)
+
+
+def _layers(path: Path) -> list[_Layer]:
+    """A recipe after the shipped ones that it extends, the lowest first."""
+    layers: list[_Layer] = []
+    seen: set[Path] = set()
+    below: Path | None = path
+    while below is not None:
+        seen.add(below.resolve())
+        values, stem = read_toml(below), below.stem
+        datasets = Table({"datasets": values.pop("datasets", {})}, f"recipe {stem}").table("datasets").tables()
+        name, below = values.pop("extends", None), None
+        layers.insert(0, _Layer(values, datasets))
+        if name is None:
+            continue
         if not isinstance(name, str):
-            raise UsageError(f"recipe {path.stem}: extends is {name!r}, expected the name of a recipe")
+            raise UsageError(f"recipe {stem}: extends is {name!r}, expected the name of a recipe")
         below = catalogue.table("recipes", "recipe", name)
         if below.resolve() in seen:
             raise UsageError(f"recipe {path.stem}: it extends itself by way of {name}; extend another")
-        seen.add(below.resolve())
-        values = override(read_toml(below), values)
+    return layers
+
+
+def _joined(layers: Sequence[_Layer], dataset: str) -> dict[str, Any]:
+    """The recipes on top of each other, then their tables for a dataset."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        values = override(values, layer.values)
+    for count, layer in enumerate(layers, 1):
+        for table in layer.tables(dataset):
+            meant = values if count == len(layers) else _joined(layers[:count], dataset)
+            values = override(values, _fitting(table, meant, values))
     return values
 
 
-def _check_dataset(name: str, where: str) -> None:
-    """Refuse a table for what is no dataset, which would never count.
+def _fitting(table: Mapping[str, Any], meant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A dataset's table without the config of a network that a recipe above has put another in the place of."""
+    kept = dict(table)
+    for player in PLAYERS:
+        said = kept.get(player)
+        if isinstance(said, dict) and "network" not in said and _network(meant, player) != _network(values, player):
+            kept[player] = {key: value for key, value in said.items() if key != "config"}
+    return kept
 
-    Raises:
-        UsageError: there is no dataset of that name.
-    """
+
+def _check_dataset(name: str, where: str) -> None:
+    """Refuse a name that no dataset has; `where` it stands."""
     from reference_models.training.image_folders import NAME
 
     try:
@@ -273,16 +318,16 @@ def _ill(values: Mapping[str, Any], fault: Path) -> dict[str, Any]:
     if about.flag("no_penalties", False):
         values = {**values, "penalties": {}}
     values = override(values, illness)
-    network = _network(values)
+    network = _network(values, "discriminator")
     if about.flag("networks_only", False) and network not in networks:
         message = f"{name} is for the discriminators {', '.join(networks)}, and this recipe's is {network}"
         raise UsageError(f"{message}; choose another fault or recipe")
     return override(values, networks.get(network, {}))
 
 
-def _network(values: Mapping[str, Any]) -> str:
-    player = values.get("discriminator")
-    return str(player.get("network", "")) if isinstance(player, dict) else ""
+def _network(values: Mapping[str, Any], player: str) -> str:
+    table = values.get(player)
+    return str(table.get("network", "")) if isinstance(table, dict) else ""
 
 
 def _parsed(line: str) -> dict[str, Any]:
@@ -364,11 +409,15 @@ def _player(table: Table) -> Player:
 
 
 def _optimizer(table: Table) -> Optimizer:
+    kind, momentum = table.choice("kind", OPTIMIZERS, "adam"), table.number("momentum", 0.0, high=0.9999)
+    if kind == "adam" and momentum:
+        message = f"{table.where}: momentum is {momentum:g}, and adam has none of that name"
+        raise UsageError(f"{message}; set the first of its betas, or kind to rmsprop or sgd")
     optimizer = Optimizer(
         learning_rate=table.number("learning_rate"),
         betas=table.pair("betas", (0.9, 0.999)),
-        kind=table.choice("kind", OPTIMIZERS, "adam"),
-        momentum=table.number("momentum", 0.0, high=0.9999),
+        kind=kind,
+        momentum=momentum,
     )
     table.close()
     return optimizer
@@ -381,6 +430,8 @@ def _penalties(table: Table) -> tuple[Penalty, ...]:
         values.close()
         if penalty.weight > 0:
             penalties.append(penalty)
+        else:
+            catalogue.find("penalties", "penalty", name)  # a misspelt one would stay on
     return tuple(penalties)
 
 
@@ -391,6 +442,8 @@ def _techniques(table: Table) -> tuple[Choice, ...]:
         config.pop("enabled", None)
         if enabled:
             choices.append(Choice(name, config))
+        else:
+            catalogue.find("techniques", "technique", name)  # a misspelt one would stay on
     return tuple(choices)
 
 

@@ -66,6 +66,29 @@ def test_another_network_drops_the_config_of_the_old_one(tmp_path):
     assert recipe.discriminator == load_recipe("dcgan").discriminator
 
 
+def test_a_table_for_a_dataset_means_the_network_of_its_own_recipe(tmp_path):
+    # The shipped recipe's table for stacked-mnist gives its convolutions a width; neither of these networks has it.
+    above = write(tmp_path / "above.toml", 'extends = "dcgan"\n[discriminator]\nnetwork = "residual"\n')
+    other = write(
+        tmp_path / "other.toml", 'extends = "dcgan"\n[datasets.stacked-mnist.discriminator]\nnetwork = "mlp"\n'
+    )
+    base = load_recipe("dcgan", "stacked-mnist")
+    for file, network in ((above, "residual"), (other, "mlp")):
+        recipe = read_recipe(file, "stacked-mnist")
+        assert (recipe.discriminator.network, recipe.discriminator.config) == (network, {})
+        assert recipe.discriminator.optimizer == base.discriminator.optimizer
+    kept = write(tmp_path / "kept.toml", 'extends = "dcgan"\n[discriminator]\nnetwork = "dcgan"\n')
+    assert read_recipe(kept, "stacked-mnist").discriminator == base.discriminator
+
+
+def test_the_order_of_overrides_of_different_keys_is_no_matter():
+    lines = ("discriminator.network=mlp", "discriminator.config.hidden=[8]")
+    recipes = [load_recipe("dcgan", overrides=each) for each in (lines, lines[::-1])]
+    assert recipes[0] == recipes[1]
+    assert recipes[0].discriminator.config == {"hidden": [8]}
+    assert load_recipe("dcgan", overrides=("steps=5", "steps=6")).steps == 6
+
+
 def test_another_task_drops_the_numbers_of_the_old_one(tmp_path):
     own = write(tmp_path / "own.toml", 'extends = "cyclegan"\n[task]\nname = "super_resolution"\nscale = 2\n')
     assert read_recipe(own).task == Choice("super_resolution", {"scale": 2})
@@ -139,6 +162,18 @@ def test_unknown_names_are_told_with_the_nearest():
         load_recipe("dcgann")
     with pytest.raises(UnknownNameError, match="did you mean 'many_generator_steps'"):
         load_recipe("dcgan", fault="many_generator_step")
+
+
+def test_a_misspelt_name_is_told_where_it_is_to_be_left_out_too():
+    with pytest.raises(UnknownNameError, match="unknown technique 'packng', did you mean 'packing'"):
+        load_recipe("dcgan", overrides=("techniques.packng.enabled=false",))
+    with pytest.raises(UnknownNameError, match="unknown penalty 'r_1', did you mean 'r1'"):
+        load_recipe("dcgan", overrides=("penalties.r_1.weight=0",))
+
+
+def test_a_momentum_that_adam_would_not_heed_is_told():
+    with pytest.raises(UsageError, match=r"momentum is 0\.9, and adam has none"):
+        load_recipe("dcgan", overrides=("generator.optimizer.momentum=0.9",))
 
 
 NOISE_ONLY = ("mixed_batch_norm", "saturating_strong_d", "simultaneous", "tiny_latent", "wrong_sign")
