@@ -25,7 +25,7 @@ class FeatureMatching(Technique):
 
     def generator_loss(self, loss: Tensor, turn: Turn) -> Tensor:
         """The loss and the squared distance of the mean features."""
-        distance = (turn.real_features.detach().mean(0) - turn.fake_features.mean(0)).square().sum()
+        distance = (turn.real_features.mean(0) - turn.fake_features.mean(0)).square().sum()
         return self.adversarial_weight * loss + self.weight * distance
 
 

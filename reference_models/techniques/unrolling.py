@@ -16,6 +16,8 @@ from reference_models.techniques._technique import Setting, Technique, positive,
 class Unrolling(Technique):
     """Source: unrolled GAN, arXiv:1611.02163; the updates ahead are plain gradient descent, differentiated through.
 
+    They descend the adversarial loss alone, without penalties and other techniques.
+
     Args:
         updates: of the discriminator that are looked ahead.
         learning_rate: of those updates.
@@ -27,7 +29,7 @@ class Unrolling(Technique):
         self._loss: Loss | None = None
 
     def begin(self, setting: Setting) -> None:
-        """Note the loss that the discriminator descends."""
+        """Note the adversarial loss."""
         self._loss = setting.loss
 
     def look_ahead(

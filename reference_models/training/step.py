@@ -66,7 +66,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Losses:
-    """The last adversarial losses of a step, without penalties and techniques: scalars still on the device."""
+    """The last losses of a step: scalars still on the device.
+
+    They are adversarial, without penalties and techniques; of an image-to-image model, the generators' is all of it.
+    """
 
     generator: Tensor
     discriminator: Tensor
@@ -187,7 +190,8 @@ def _generator_gradient(state: State, rules: Rules, pair: _Pair, update: int) ->
         real_logits, real_features = torch.zeros_like(fake_logits), torch.zeros(0)
         compares = rules.loss.generator_compares or rules.with_features
         if compares:
-            with torch.no_grad():
+            # Of a discriminator some updates ahead, what it says of real samples hangs on the generator too.
+            with torch.set_grad_enabled(judge is not state.discriminator):
                 real_logits, real_features = _judge(judge, real, _said(state.discriminator, pair.labels), rules)
         judged = (real_logits, fake_logits, real_features, fake_features)
         turn = _turn(state, moment, pair, real, fake, judged, judge)
