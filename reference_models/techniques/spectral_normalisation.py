@@ -5,9 +5,11 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from reference_models.networks.equalised import EqualisedConv2d, EqualisedLinear
 from reference_models.techniques._technique import Technique, whole
 
-LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
+EQUALISED = (EqualisedLinear, EqualisedConv2d)
+LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding, *EQUALISED)
 
 
 class SpectralNormalisation(Technique):
@@ -25,6 +27,8 @@ class SpectralNormalisation(Technique):
     def alter_discriminator(self, network: nn.Module) -> None:
         """Normalise every linear map, convolution and embedding."""
         for module in list(network.modules()):
+            if isinstance(module, EQUALISED):
+                module.scale = 1.0  # of the weights as they are used, and those have norm 1 now
             if isinstance(module, LAYERS):
                 spectral_norm(module, n_power_iterations=self.iterations)
 

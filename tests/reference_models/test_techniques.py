@@ -13,8 +13,8 @@ from torch import nn
 import reference_models.techniques
 from gandiag import Latent, UnknownNameError, UsageError
 from reference_models import catalogue
-from reference_models.networks.discriminators import dcgan, mlp, patch, progressive
-from reference_models.networks.equalised import EqualisedLinear
+from reference_models.networks.discriminators import dcgan, mlp, patch, progressive, residual
+from reference_models.networks.equalised import EqualisedConv2d, EqualisedLinear
 from reference_models.recipe import Choice
 from reference_models.techniques._technique import Moment, Setting, Turn
 from reference_models.techniques.minibatch_discrimination import Closeness
@@ -167,6 +167,18 @@ def test_spectral_normalisation_makes_every_layer_of_norm_one():
     assert len(layers) == 3
     for layer in layers:
         assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("network", [residual, progressive])
+def test_spectral_normalisation_makes_equalised_layers_of_norm_one(network):
+    judge = network.build(shape=[1, 28, 28], width=4)
+    technique("spectral_normalisation", iterations=100).alter_discriminator(judge)
+    judge(torch.ones(2, 1, 28, 28))
+    layers = [module for module in judge.modules() if isinstance(module, (EqualisedLinear, EqualisedConv2d))]
+    assert layers
+    for layer in layers:
+        used = (layer.weight * layer.scale).flatten(1)  # what the samples meet
+        assert torch.linalg.matrix_norm(used, 2).item() == pytest.approx(1, abs=0.02)
 
 
 def test_spectral_normalisation_comes_after_what_adds_layers(recipe):
