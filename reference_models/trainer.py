@@ -103,6 +103,9 @@ def decide(request: TrainingRequest, writes: bool = True) -> tuple[Run, dict[str
     data = _data(request, wanted, default)
     dataset = data.info.dataset or data.info.name
     recipe = load_recipe(request.recipe, dataset, request.fault, request.overrides)
+    if request.evaluate_samples is not None and not request.evaluate_every and recipe.task is None:
+        message = f"--eval-samples is {request.evaluate_samples}, and nothing is scored as the run goes on"
+        raise UsageError(f"{message}; add --eval-every STEPS")
     steps = request.steps or _steps(recipe, request.overrides, before)
     options = Options(
         amp=request.amp,
@@ -121,22 +124,25 @@ def decide(request: TrainingRequest, writes: bool = True) -> tuple[Run, dict[str
         "device": str(device),
         "threads": torch.get_num_threads(),
         "amp": request.amp,
+        "compile": request.compile,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "command": request.command,
         "versions": _versions(),
     }
-    config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, "steps": steps, **origin}
+    told = {"steps": steps, "steps_set": "steps" in overridden(request.overrides)}
+    config = {"format": FORMAT, "recipe": asdict(recipe), "dataset": dataset, **told, **origin}
     if request.resume:
         depending = ["the learning rate"] if recipe.decay_from < 1 else []
         depending += [f"technique {name}" for name in paced(recipe)]
-        check_same({**before, "fault": _stem(before.get("fault"))}, config, folder, depending)
+        check_same({"compile": False, **before, "fault": _stem(before.get("fault"))}, config, folder, depending)
     held_out = _held_out(request, dataset, recipe)
     return Run(recipe, data, dataset, steps, request.seed, device, folder, origin, options, held_out), config
 
 
 def _steps(recipe: Recipe, overrides: Sequence[str], before: Mapping[str, Any]) -> int:
     """The recipe's steps; of a resumed run those that it was to have, unless an override now says another number."""
-    asked = "steps" in overridden(overrides) and recipe.steps != before.get("recipe", {}).get("steps")
+    said_before = before.get("steps_set", True) and recipe.steps == before.get("recipe", {}).get("steps")
+    asked = "steps" in overridden(overrides) and not said_before
     return recipe.steps if asked or not before else int(before["steps"])
 
 

@@ -81,6 +81,7 @@ def train_command(
     torchrun --nproc-per-node 2 -m gandiag train dcgan
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.output import progress_bar
+    from gandiag.cli.unused import refuse_given
     from gandiag.core.errors import UsageError
     from gandiag.core.protocols import Progress
     from gandiag.core.training import TrainingProgress, TrainingRequest, find_trainer
@@ -91,6 +92,8 @@ def train_command(
     if file is not None and not file.endswith(".toml"):
         raise UsageError(f"--recipe is {file!r}, expected a TOML file; without --recipe, it is a recipe's name")
     chosen = recipe or file or ""
+    if not eval_every:
+        refuse_given({"metrics"}, "nothing is scored as the run goes on; add --eval-every STEPS")
     trainer = find_trainer(chosen)
     name = "-".join([Path(chosen).stem, *([dataset] if dataset else []), *([fault] if fault else []), str(seed)])
     request = TrainingRequest(

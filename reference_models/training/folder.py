@@ -12,7 +12,7 @@ from gandiag import InputError, UsageError
 from reference_models.training.files import written_whole
 
 FORMAT = "reference_models.run/1"
-NAMES = ("recipe.name", "dataset", "seed", "fault", "amp", "processes")
+NAMES = ("recipe.name", "dataset", "seed", "fault", "amp", "compile", "processes")
 FREE = ("recipe.summary", "recipe.dataset", "recipe.steps", "recipe.save_every", "recipe.preview_every")
 
 

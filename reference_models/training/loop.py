@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,6 @@ from reference_models.techniques._technique import Setting
 from reference_models.training import preview, seeds
 from reference_models.training.builders import Blueprint, blueprint, build, check_fit
 from reference_models.training.data import Batches, count_classes, to_range
-from reference_models.training.drive import Report, drive
 from reference_models.training.evaluation import Evaluation
 from reference_models.training.parallel import ALONE, Team
 from reference_models.training.run import Run
@@ -27,8 +25,6 @@ from reference_models.training.state import State, new_state, save_state
 from reference_models.training.step import Losses, Rules, held_out_batch, make_rules, take_step
 from reference_models.training.techniques import alter_discriminator, alter_generator, judged_of, make_techniques
 from reference_models.training.watch import check_weights
-
-__all__ = ["Run", "Workshop", "prepare", "train"]
 
 PREVIEW_IMAGES = 64
 PREVIEW_POINTS = 2000
@@ -114,11 +110,6 @@ def prepare(run: Run, crew: Team = ALONE) -> Workshop:
     check_batch(f"{plans[1].network} discriminator", discriminator, judged, seen, recipe.discriminator.conditional)
     rules = make_rules(recipe, batches, run.seed, run.steps, run.device, techniques, run.options.amp, crew)
     return Workshop(run, plans, state, rules, num_classes)
-
-
-def train(run: Run, report: Report, config: Mapping[str, Any], resume: bool) -> Path:
-    """Train to the last step and return the path of the checkpoint; see `drive`."""
-    return drive(run, lambda crew: prepare(run, crew), report, config, resume)
 
 
 def _save(run: Run, workshop: Workshop, remembered: Sequence[Mapping[str, Any]]) -> None:

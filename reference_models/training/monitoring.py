@@ -20,7 +20,7 @@ def watching(
     The log of a resumed run goes on. `held_out` are the discriminator's arguments for real samples that are not trained
     on, if there are any.
     """
-    if folder is None or not hasattr(gandiag, "watch"):
+    if folder is None:
         yield
         return
     with gandiag.watch(

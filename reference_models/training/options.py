@@ -1,4 +1,4 @@
-"""What is done beside the training, and how it computes; nothing here decides what is learnt, but for `amp`."""
+"""What is done beside the training, and how it computes; nothing here decides what is learnt, but for rounding."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Options:
     """Switches of a run.
 
     Attributes:
-        amp: the networks compute in bfloat16 where that is safe.
-        compile: the networks are compiled.
+        amp: the networks compute in bfloat16 where that is safe, and so round otherwise.
+        compile: the networks are compiled, and so round otherwise.
         monitor: gandiag's monitor watches, and writes the run log.
         evaluate_every: steps from one score to the next; 0 for none.
         metrics: what is scored; the first one decides which checkpoint is best.

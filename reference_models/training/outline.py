@@ -21,8 +21,8 @@ def outline(run: Run) -> Mapping[str, str]:
     """The run, name by name; a few steps are taken and forgotten."""
     recipe, workshop = run.recipe, prepare(run)
     state = workshop.state
-    state.step = run.steps // 2  # in the middle, where one that grows is as large as on most steps
-    seconds, count = time_steps(workshop)
+    seconds, count = time_steps(workshop, run.steps // 2, run.steps)  # one that grows is as large as on most steps
+    steps = run.steps + recipe.head_start / (recipe.discriminator.steps + recipe.generator.steps)
     classes = getattr(workshop, "num_classes", None)
     if recipe.latent is None:
         taken = {"task": _named(recipe.task.name, recipe.task.config) if recipe.task else "none"}
@@ -42,17 +42,22 @@ def outline(run: Run) -> Mapping[str, str]:
         "batch": f"{recipe.batch_size}",
         "steps": f"{run.steps:,}",
         "device": str(run.device),
-        "time": f"about {_span(seconds * run.steps)} at {1000 * seconds:.1f} ms a step, by {count} steps here",
+        "time": f"about {_span(seconds * steps)} at {1000 * seconds:.1f} ms a step, by {count} steps here",
     }
 
 
-def time_steps(workshop: Course) -> tuple[float, int]:
-    """Seconds that a step takes, and how many were timed; the state of the workshop moves on."""
-    for _ in range(WARM):
+def time_steps(workshop: Course, first: int, end: int) -> tuple[float, int]:
+    """Seconds that a step from `first` to before `end` takes, and how many were timed; the state moves on."""
+
+    def take(number: int) -> None:
+        workshop.state.step = first + number % (end - first)  # what the run itself would do, and no more
         workshop.take_step()
+
+    for number in range(WARM):
+        take(number)
     began, count = time.perf_counter(), 0
     while count < MOST and time.perf_counter() - began < ENOUGH:
-        workshop.take_step()
+        take(WARM + count)
         count += 1
     return (time.perf_counter() - began) / count, count
 

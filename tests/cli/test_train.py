@@ -79,6 +79,14 @@ def test_an_unknown_fault_and_dataset(refused, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_what_to_score_is_told_where_nothing_is_scored(refused, tmp_path):
+    told = refused(*RING, "--metric", "fid", "--out", tmp_path / "run")
+    assert "--metric" in told
+    assert "add --eval-every STEPS" in told
+    assert "add --eval-every STEPS" in refused(*RING, "--eval-samples", 5, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_used_run_folder_is_not_written_over(gandiag_command, refused, tmp_path):
     gandiag_command(*RING, "--steps", 5, "--out", tmp_path / "run")
     before = (tmp_path / "run" / "checkpoint.pt").read_bytes()

@@ -15,7 +15,7 @@ from reference_models.networks.pyramid import enlarged, pyramid, reduced, widths
 from reference_models.recipe import Choice
 from reference_models.techniques._technique import Moment, Setting
 from reference_models.techniques.progressive_growing import ProgressiveGrowing
-from reference_models.training.loop import train
+from reference_models.training.loops import train
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from reference_models.networks.generators import stylegan
 from reference_models.recipe import Choice
 from reference_models.techniques.path_length import PathLength, path_lengths
 from reference_models.techniques.style_mixing import StyleMixing
-from reference_models.training.loop import train
+from reference_models.training.loops import train
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,9 @@ from gandiag import InputError, TrainingError, TrainingRequest, UsageError, load
 from gandiag.core.run_log import read_run_log
 from reference_models.recipe import Choice, Optimizer, Player
 from reference_models.trainer import TRAINER
-from reference_models.training.loop import train
+from reference_models.training.loop import prepare
+from reference_models.training.loops import train
+from reference_models.training.step import _generator_gradient, _pair
 
 
 def tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -146,6 +148,31 @@ def test_the_simultaneous_generator_plays_against_the_discriminator_before_its_u
     assert not torch.equal(made["at once"], made["in turn"])
 
 
+def test_the_unrolled_gradient_is_the_slope_of_the_loss(make_run, recipe):
+    # A relativistic loss also asks the discriminator some updates ahead of real samples, and it hangs on the generator.
+    smooth = replace(recipe.discriminator, config={"width": 2, "norm": "none"})
+    shop = prepare(make_run("unrolled", techniques=(Choice("unrolling", {}),), discriminator=smooth, penalties=()))
+    weights = list(shop.state.generator.parameters())
+
+    def loss() -> float:
+        pair = _pair(shop.state, shop.rules, "generator", 0, 0)
+        return float(_generator_gradient(shop.state, shop.rules, pair, 0))
+
+    loss()
+    slopes = [weight.grad.clone() for weight in weights]
+    length = torch.stack([slope.square().sum() for slope in slopes]).sum().sqrt()
+    reach, ends = 1e-2, []
+    for way in (1, -1):
+        with torch.no_grad():
+            for weight, slope in zip(weights, slopes, strict=True):
+                weight.add_(slope, alpha=way * reach / length)
+        ends.append(loss())
+        with torch.no_grad():
+            for weight, slope in zip(weights, slopes, strict=True):
+                weight.add_(slope, alpha=-way * reach / length)
+    assert (ends[0] - ends[1]) / (2 * reach) == pytest.approx(float(length), rel=0.05)
+
+
 def test_joint_batches_share_their_statistics(make_run, recipe):
     norm = {"penalties": (), "steps": 2}
     one = tensors(train(make_run("one", **norm), quiet, {}, resume=False))
@@ -265,6 +292,12 @@ def test_a_plan_says_what_would_run_and_leaves_nothing(tmp_path):
     assert "9,026 parameters" in plan["generator"]
     assert (plan["steps"], plan["batch"], plan["techniques"]) == ("6", "32", "wrong_sign")
     assert "ms a step" in plan["time"]
+
+
+@pytest.mark.parametrize("overrides", [("decay_from=1.0",), ("head_start=3",), ()])
+def test_a_plan_times_steps_of_the_run_alone(tmp_path, overrides):
+    # As few steps as these are timed many times over, and a falling rate would be below zero after the last.
+    assert "about 1 s" in TRAINER.plan(request(tmp_path / "run", overrides=overrides))["time"]
 
 
 def test_what_is_saved_and_previewed_in_between_changes_nothing(make_run):
@@ -464,6 +497,21 @@ def test_steps_of_an_override_count_on_resuming_where_they_are_new(tmp_path):
         assert load_checkpoint(path).step == expected
 
 
+def test_steps_of_an_override_count_on_resuming_where_they_are_the_recipes_own(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "vanilla"\ndataset = "ring8"\ndecay_from = 1.0\n[datasets.ring8]\nsteps = 5\n')
+    asked = request(tmp_path / "run", recipe=str(own), dataset=None, steps=3)
+    TRAINER.train(asked, quiet)
+    path = TRAINER.train(replace(asked, resume=True, steps=None, overrides=("steps=5",)), quiet)
+    assert load_checkpoint(path).step == 5
+
+
+def test_a_compiled_run_is_not_gone_on_with_without(tmp_path):
+    TRAINER.train(request(tmp_path / "run"), quiet)
+    with pytest.raises(UsageError, match="compile was False, is True"):
+        TRAINER.train(request(tmp_path / "run", resume=True, compile=True), quiet)
+
+
 def test_instance_noise_that_fades_is_given_no_more_steps(tmp_path):
     asked = request(tmp_path / "run", steps=4, overrides=("decay_from=1.0", "techniques.instance_noise={}"))
     TRAINER.train(asked, quiet)
@@ -505,6 +553,7 @@ def test_a_plan_for_a_folder_in_use_is_made(tmp_path):
         ({"overrides": (f"techniques.packing.samples={10**400}",)}, "at most 1,000,000,000"),
         ({"evaluate_every": 2, "metrics": ("modes", "nonsense")}, "unknown metric 'nonsense'"),
         ({"evaluate_every": 2, "metrics": ("",)}, "no metric is named"),
+        ({"evaluate_samples": 10}, "--eval-samples is 10, and nothing is scored as the run goes on; add --eval-every"),
         ({"overrides": ("samples=5",)}, "samples is 5, less than one batch of 128; raise samples"),
         ({"recipe": "vanila"}, "did you mean 'vanilla'"),
         ({"steps": 0}, "--steps is 0"),
