@@ -52,6 +52,14 @@ def test_copies_cannot_be_told_apart(normal):
     assert found.details["neighbours"]["accuracy"] == pytest.approx(0.5, abs=0.15)
 
 
+def test_copies_among_the_fakes_are_on_both_sides_of_the_split(normal):
+    real, few = normal(400, 8), normal(20, 8)
+    found = score(real, few[torch.arange(400) % 20])
+    jittered = score(real, few[torch.arange(400) % 20] + 1e-6 * normal(400, 8))
+    assert found.details["neighbours"]["p_value"] < 1e-6
+    assert found.details["neighbours"]["accuracy"] == pytest.approx(jittered.details["neighbours"]["accuracy"], abs=0.1)
+
+
 def test_the_interval_is_exact():
     real, fake = torch.zeros(40, 1), torch.ones(40, 1)
     found = score(real, fake)

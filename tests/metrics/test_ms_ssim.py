@@ -84,6 +84,14 @@ def test_a_collapsed_generator_is_above_the_real_images_and_noise_below(normal):
     assert honest.better is None
 
 
+@pytest.mark.parametrize("kinds", [2, 5, 10])
+def test_a_generator_of_a_few_images_is_like_itself_as_often_as_a_pair_is_of_one(normal, kinds):
+    noise = (128 + 60 * normal(kinds, 1, 32, 32)).clamp(0, 255).byte()
+    found = score(noise[torch.arange(400) % kinds])
+    share = (400 / kinds - 1) / 399  # of the pairs that are of one image; those of two are hardly alike
+    assert found.value == pytest.approx(share, abs=4 * found.stderr + 0.05)
+
+
 def test_pairs_are_within_a_class_where_there_are_labels(normal):
     labels = torch.arange(100) % 4
     images = pictures(normal, 4)[labels]
