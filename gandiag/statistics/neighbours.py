@@ -11,6 +11,7 @@ from gandiag.statistics import collective
 
 BLOCK_ELEMENTS = 4 * 2**20  # distances held at once, 16 MB in float32
 TILE = 1024  # rows and columns of a tile
+FEW = 64  # dimensions up to which float64 costs next to nothing: tight clusters of points lie far from the middle
 
 
 def centred_pair(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -20,8 +21,11 @@ def centred_pair(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def common_shift(*, real: Tensor, fake: Tensor) -> Tensor:
-    """Middle of the means of both sides (d,), in the type in which distances are computed: float32 or wider."""
-    dtype = torch.promote_types(real.dtype, torch.float32)
+    """Middle of the means of both sides (d,), in the type in which distances are computed: float32 or wider.
+
+    In a few dimensions it is float64: `|x|^2 + |y|^2 - 2 x'y` would lose the width of clusters that are far apart.
+    """
+    dtype = torch.promote_types(real.dtype, torch.float64 if real.shape[1] <= FEW else torch.float32)
     return ((_mean(real) + _mean(fake)) / 2).to(dtype)
 
 

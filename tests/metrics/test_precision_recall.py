@@ -15,6 +15,17 @@ def values(real, fake, **options):
     return {name: score.value for name, score in scores.items()}
 
 
+@pytest.mark.parametrize("radius", [10, 50])
+def test_tight_clusters_far_apart_keep_their_width(normal, radius):
+    angles = torch.arange(600) % 8 * torch.pi / 4
+    centres = radius * torch.stack([angles.cos(), angles.sin()], dim=1)
+    real, fake = centres + 0.01 * normal(600, 2), centres + 0.01 * normal(600, 2) + 0.03
+    found, exact = values(real.float(), fake.float()), values(real.double(), fake.double())
+    assert exact["precision"] < 0.5
+    for name in NAMES:
+        assert found[name] == pytest.approx(exact[name], abs=0.02)
+
+
 @pytest.mark.parity
 @pytest.mark.parametrize(("n", "m", "d"), [(300, 300, 8), (200, 350, 32)])
 def test_it_equals_torch_fidelity_and_prdc(normal, n, m, d):
