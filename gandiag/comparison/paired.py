@@ -23,6 +23,7 @@ class Difference:
         ci: 95% interval, of Student's t where it is paired.
         p_value: two-sided, for no difference.
         method: `paired`; `independent`, which is never too narrow; or `none: ...` with the reason.
+        freedom: degrees of freedom with which the standard error is known.
     """
 
     value: float
@@ -30,6 +31,7 @@ class Difference:
     ci: tuple[float, float] | None
     p_value: float | None
     method: str
+    freedom: float = math.inf
 
 
 def difference(score: Score, other: Score) -> Difference:
@@ -67,4 +69,5 @@ def _tested(value: float, stderr: float, freedom: float, method: str) -> Differe
         p_value = 2 * float(ndtr(deviations) if normal else stdtr(freedom, deviations))
     else:
         p_value = 1.0 if value == 0 else 0.0
-    return Difference(value, stderr, (value - quantile * stderr, value + quantile * stderr), p_value, method)
+    interval = value - quantile * stderr, value + quantile * stderr
+    return Difference(value, stderr, interval, p_value, method, freedom)

@@ -12,7 +12,7 @@ from gandiag.core.result import Result
 from gandiag.core.run_log import RunLog
 from gandiag.core.score import Score
 from gandiag.gates.find import check_comparable, find_score
-from gandiag.gates.intervals import MOST, interval_at, normal_quantile, samples_needed
+from gandiag.gates.intervals import MOST, interval_at, samples_needed
 from gandiag.gates.policy import (
     ANY_ALERT,
     AlertGate,
@@ -165,18 +165,17 @@ def _regressed(
     if found is None:
         side, reason = ("it", score.reason) if score.value is None else ("the baseline", baseline.reason)
         return replace(outcome, reason=f"{side} is undefined: {reason}")
-    quantile = normal_quantile(confidence)
-    interval = found.interval(quantile)
+    interval = found.interval(confidence)
     outcome = replace(outcome, difference=found.worse, maximum=found.allowed, interval=interval, p_value=p_value)
     said = f"worse by {found.worse:.4g}, allowed {found.allowed:.4g}, {found.method}"
     status, needed = FAILED, None
     if interval is None or p_value is None:
         status = PASSED if found.worse <= found.allowed else FAILED
         said = f"worse by {found.worse:.4g}, allowed {found.allowed:.4g}; no error bar, decided by the values"
-    elif interval[1] <= found.allowed or found.no_worse(quantile):
+    elif interval[1] <= found.allowed or found.no_worse(confidence):
         status = PASSED
     elif p_value > (1 - confidence) / 2:
-        status, half = INCONCLUSIVE, quantile * (found.stderr or 0.0)
+        status, half = INCONCLUSIVE, (interval[1] - interval[0]) / 2
         # A model as good as the baseline passes, and one worse by twice the allowance fails, with so many samples.
         needed = samples_needed(score.n_fake, half, found.allowed, confidence)
         if needed is None or needed <= score.n_fake:

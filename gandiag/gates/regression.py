@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from gandiag.core.errors import UsageError
-from gandiag.core.score import NORMAL_95, Score
+from gandiag.core.score import Score
+from gandiag.gates.intervals import beyond, quantile
 from gandiag.gates.policy import RegressionGate
 
 
@@ -22,6 +22,7 @@ class Regression:
             there is no error bar.
         spread: standard error of `worse` alone.
         method: how the difference was paired.
+        freedom: degrees of freedom with which the standard errors are known.
     """
 
     worse: float
@@ -29,6 +30,7 @@ class Regression:
     stderr: float | None
     spread: float | None
     method: str
+    freedom: float = math.inf
 
     @property
     def p_value(self) -> float | None:
@@ -38,17 +40,18 @@ class Regression:
             return None
         if self.stderr == 0:
             return 0.0 if excess > 0 else 1.0
-        return 1 - NormalDist().cdf(excess / self.stderr)
+        return beyond(excess / self.stderr, self.freedom)
 
-    def no_worse(self, quantile: float) -> bool:
-        """Whether it is not worse at all, so many standard errors away; then no allowance is needed."""
-        return self.spread is not None and self.worse + quantile * self.spread <= 0
+    def no_worse(self, confidence: float) -> bool:
+        """Whether it is not worse at all, with a confidence; then no allowance is needed."""
+        return self.spread is not None and self.worse + quantile(confidence, self.freedom) * self.spread <= 0
 
-    def interval(self, quantile: float) -> tuple[float, float] | None:
-        """The interval of the difference with so many standard errors on each side."""
+    def interval(self, confidence: float) -> tuple[float, float] | None:
+        """The interval of the difference at a confidence."""
         if self.stderr is None:
             return None
-        return self.worse - quantile * self.stderr, self.worse + quantile * self.stderr
+        reach = quantile(confidence, self.freedom) * self.stderr
+        return self.worse - reach, self.worse + reach
 
 
 def regression(score: Score, baseline: Score, gate: RegressionGate) -> Regression:
@@ -64,9 +67,9 @@ def regression(score: Score, baseline: Score, gate: RegressionGate) -> Regressio
     sign = 1.0 if score.better == "lower" else -1.0
     found = difference(score, baseline)
     worse = sign * (score.value - baseline.value) + 0.0  # never -0
-    spread = stderr = _stderr(found.stderr, found.ci)
+    spread = stderr = found.stderr
     if not gate.relative:
-        return Regression(worse, gate.allowed, stderr, spread, found.method)
+        return Regression(worse, gate.allowed, stderr, spread, found.method, found.freedom)
     allowed = gate.allowed * abs(baseline.value)
     if spread is not None and score.stderr is not None and baseline.stderr is not None:
         # worse - allowed = sign (score - factor baseline): its variance from those of the three differences.
@@ -76,11 +79,4 @@ def regression(score: Score, baseline: Score, gate: RegressionGate) -> Regressio
         covariance = min(max(covariance, -bound), bound)
         variance = score.stderr**2 + factor**2 * baseline.stderr**2 - 2 * factor * covariance
         stderr = math.sqrt(max(variance, 0.0))
-    return Regression(worse, allowed, stderr, spread, found.method)
-
-
-def _stderr(stderr: float | None, interval: tuple[float, float] | None) -> float | None:
-    """The standard error; larger where the 95% interval is wider than the normal one, as Student's is."""
-    if stderr is None or interval is None:
-        return stderr
-    return max(stderr, (interval[1] - interval[0]) / (2 * NORMAL_95))
+    return Regression(worse, allowed, stderr, spread, found.method, found.freedom)

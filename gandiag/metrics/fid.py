@@ -123,6 +123,7 @@ def fid(
         details={
             "half_fid": float(halves.mean()),
             "half_n": smallest // 2,
+            **({"freedom": splits - 1} if splits > 1 else {}),  # of the part of the variance that the halves tell
             **_pairing(spread, halves * (1 + 1 / splits) ** 0.5, n_real=n_real, n_fake=n_fake),
         },
     )

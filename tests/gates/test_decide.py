@@ -19,6 +19,7 @@ from gandiag.core.score import NORMAL_95
 from gandiag.core.signals import SIGNALS, Record
 from gandiag.gates.decide import decide_regressions
 from gandiag.gates.intervals import interval_at, samples_needed
+from gandiag.gates.regression import regression
 from gandiag.gates.verdict import Verdict
 
 
@@ -290,6 +291,23 @@ def test_what_is_surely_no_worse_needs_no_allowance():
     assert gandiag.gate(result, made_policy('metric = "recall"\nmax_regression = "5%"'), result).passed
 
 
+def test_a_regression_that_few_halves_tell_is_students():
+    """Three halves know a spread with two degrees of freedom, at every confidence."""
+    from gandiag.statistics.pairing import halves_pairing
+
+    def halved(value, halves):
+        return made_score(value, 0.3, details=halves_pairing(np.array(halves)))
+
+    score, baseline = halved(10.3, [0.1, -0.1, 0.3]), halved(10.0, [0.0, 0.0, 0.0])
+    found = regression(score, baseline, made_policy('metric = "fid"\nmax_regression = 0.1').gates[0])
+    assert found.freedom == 2
+    assert found.p_value == pytest.approx(t.sf(0.2 / found.stderr, 2))
+    for confidence in (0.9, 0.95, 0.99):
+        reach = t.ppf((1 + confidence) / 2, 2) * found.stderr
+        assert found.interval(confidence) == pytest.approx((0.3 - reach, 0.3 + reach))
+        assert not found.no_worse(confidence)
+
+
 def test_several_regressions_are_corrected_by_holm():
     """A one-sided p of 0.02 fails alone at 0.025, and not as the smallest of two."""
     worse = NormalDist().inv_cdf(0.98) * math.sqrt(2) * 0.1
@@ -344,6 +362,13 @@ def test_a_student_interval_keeps_its_degrees_of_freedom(confidence):
     half = t.ppf(0.975, 7) * 0.1
     score = made_score(10.0, interval=(10 - half, 10 + half))
     assert interval_at(score, confidence)[1] == pytest.approx(10 + t.ppf((1 + confidence) / 2, 7) * 0.1, rel=1e-6)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.99])
+def test_an_interval_that_is_not_even_is_scaled_by_the_freedom_that_its_score_tells(confidence):
+    score = made_score(10.0, interval=(9.0, 12.0), details={"freedom": 2})
+    ratio = t.ppf((1 + confidence) / 2, 2) / t.ppf(0.975, 2)
+    assert interval_at(score, confidence) == pytest.approx((10 - ratio, 10 + 2 * ratio))
 
 
 def test_an_interval_that_was_cut_short_keeps_its_end_at_a_lower_confidence():
