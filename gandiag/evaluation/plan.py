@@ -144,7 +144,7 @@ def served(
         request: the metric.
         given: what its extractor gives.
         real_given: heads that a reference's statistics file gives; None for a reference that is read.
-        available: what else there is: `images`, `labels`, `real labels`, `paths`, `held out`,
+        available: what else there is: `images`, `labels`, `real labels`, `paths`, `fp32`, `held out`,
             `inputs`, `targets`, `cycled`.
         modes: those of the reference.
     """
@@ -161,6 +161,8 @@ def served(
         return "is for images, and these are points"
     if "paths" in heads and "paths" not in available:
         return "walks in a generator's latent space, and these samples come without a generator"
+    if "paths" in heads and "fp32" not in available:
+        return "is of steps so short that another precision rounds them away: use fp32"
     if "targets" in heads and "targets" not in available:
         return "compares each sample with the image that is wanted: name those with --targets"
     if "cycled" in heads and "cycled" not in available:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from gandiag.core import seeds
@@ -18,6 +21,7 @@ from gandiag.core.protocols import Conditioning, Dataset, ImageSpec, Latent, Sou
 from gandiag.datasets import DATASETS, load_dataset
 from gandiag.sources.arrays import as_tensor, tensor_source
 from gandiag.sources.checkpoint import Checkpoint
+from gandiag.sources.factory import first_line
 from gandiag.sources.formats import SourceOptions, find_file, open_file
 from gandiag.sources.generator import checkpoint_source, generator_source
 from gandiag.sources.inputs import Inputs, shapes_of
@@ -68,6 +72,8 @@ def open_source(
             options=access.generator,
             inputs=access.inputs,
         )
+    if isinstance(samples, nn.Module):
+        samples = _placed(samples, access.device)
     if isinstance(samples, nn.Module) or (callable(samples) and not hasattr(samples, "__getitem__")):
         if not isinstance(image, ImageSpec) or (access.inputs is None and not isinstance(latent, Latent)):
             raise UsageError("a network or function needs latent=Latent(dim) and image=ImageSpec(shape, range)")
@@ -90,6 +96,22 @@ def open_source(
     raise UsageError(
         f"{type(samples).__name__} cannot be scored; give a path, a network, a function, a tensor or a dataset"
     )
+
+
+def _placed(network: nn.Module, device: str) -> nn.Module:
+    """The network, or a copy on the device where it lives on another: the caller's own stays where it is.
+
+    Raises:
+        UsageError: it cannot be copied.
+    """
+    held = next(itertools.chain(network.parameters(), network.buffers()), None)
+    if held is None or held.device == torch.empty(0, device=device).device:
+        return network
+    try:
+        return copy.deepcopy(network).to(device)
+    except Exception as error:  # a stranger's network may raise anything
+        message = f"{type(network).__name__} is on {held.device}, and cannot be copied to {device}: {first_line(error)}"
+        raise UsageError(f"{message}; name its own device, or move it") from error
 
 
 def _mapping(samples: Mapping[Any, Any], access: Access) -> Source:

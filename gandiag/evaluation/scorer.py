@@ -193,7 +193,7 @@ class Scorer:
             if reference.precision not in (None, settings.precision):
                 made = f"the statistics {reference.name} were made in {shown(reference.precision)}"
                 notes.append(f"{made}, and these samples are looked at in {settings.precision}: see --precision")
-        requests = _served(requests, extractors, fake, reference, others, partners)
+        requests = _served(requests, extractors, fake, reference, others, partners, settings.precision)
         plan.check_samples(requests, count, fake.info.name)
         usual = min((each.info.batch_size for each in extractors.values()), default=BATCH)
         size = settings.batch_size or fitting_batch(usual, fake.info.shape)
@@ -379,6 +379,7 @@ def _served(
     reference: Reference,
     held_out: Source | None,
     partners: Partners,
+    precision: Precision,
 ) -> list[plan.Request]:
     """The requests that can be computed here; an error for one that was asked for by name and cannot."""
     available = {
@@ -386,6 +387,7 @@ def _served(
         "labels": labels_of(fake, 0, 1) is not None,
         "real labels": reference.labelled,
         "paths": has_paths(fake),
+        "fp32": precision == "fp32",
         "held out": held_out is not None,
     }
     there = frozenset(name for name, found in available.items() if found) | partners.given

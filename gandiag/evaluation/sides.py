@@ -30,7 +30,7 @@ class Sides:
 
 
 # Banks of real samples that were read before, by the source and what was wanted of it.
-Memory = dict[tuple[object, ...], dict[str, FeatureBank]]
+Memory = dict[tuple[object, ...], tuple[Source, dict[str, FeatureBank]]]
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ _Heads = Callable[[plan.Request], frozenset[str]]
 def _known(title: str, source: Source, tasks: Mapping[str, Task], number: int, how: Pass) -> dict[str, FeatureBank]:
     """What `_read` gives, read once for all that is scored in one go."""
     wanted = tuple((name, tuple(sorted(task.heads.items()))) for name, task in sorted(tasks.items()))
-    key = (title, id(source), number, wanted)
+    key = (title, source.info.sha256 or id(source), number, wanted)
     if key not in how.memory:
-        how.memory[key] = _read(title, source, tasks, number, how)
-    return how.memory[key]
+        how.memory[key] = source, _read(title, source, tasks, number, how)  # the source is held: no other has its id
+    return how.memory[key][1]
 
 
 def _read(

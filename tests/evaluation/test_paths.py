@@ -56,6 +56,8 @@ def test_images_are_not_quantised():
     options = {"against": "mnist:test", "latent": latent, "image": image, "samples": 100, "extractor": "pixels"}
     score = gandiag.score(lambda noise: (noise @ weight).view(-1, 1, 28, 28), "ppl", **options)["ppl"]
     assert score.value > 0
+    with pytest.raises(gandiag.UsageError, match="ppl is of steps so short that another precision rounds them away"):
+        gandiag.score(lambda noise: (noise @ weight).view(-1, 1, 28, 28), "ppl", **options, precision="bf16")
     with pytest.raises(gandiag.UsageError, match="without a generator"):
         gandiag.score("mnist:test", "ppl", samples=100)
 

@@ -8,6 +8,8 @@ import torch
 
 import gandiag
 from gandiag import ImageSpec, InputError, Latent, UsageError
+from gandiag.evaluation.resolve import _placed
+from gandiag.evaluation.scorer import Scorer, Settings
 from gandiag.statistics.feature_bank import features_of, logits_of
 
 
@@ -127,6 +129,26 @@ def test_other_held_out_samples_are_another_protocol():
     found = [gandiag.score(fake, ["fid", "fld"], against=real, held_out=each) for each in (one, other)]
     assert found[0]["fld"].fingerprint != found[1]["fld"].fingerprint
     assert found[0]["fid"].fingerprint == found[1]["fid"].fingerprint
+
+
+def test_held_out_samples_are_read_once_for_all_sources():
+    draw, read = np.random.default_rng(0), []
+    options = {"against": draw.normal(size=(200, 2)), "held_out": draw.normal(size=(200, 2))}
+    scorer = Scorer(Settings(["fld"], **options, progress=lambda part: read.append((part.task, part.done))))
+    for _ in range(3):
+        scorer.score(scorer.open(draw.normal(size=(200, 2))))
+    assert read.count(("held-out samples", 0)) == 1
+    assert read.count(("samples", 0)) == 3
+
+
+def test_a_network_that_lives_on_another_device_is_copied_and_stays():
+    network = torch.nn.Linear(2, 2)
+    placed = _placed(network, "meta")
+    assert placed.weight.device.type == "meta"
+    assert network.weight.device.type == "cpu"
+    assert _placed(network, "cpu") is network
+    with pytest.raises(UsageError, match="Linear is on meta, and cannot be copied to cpu"):
+        _placed(placed, "cpu")
 
 
 def test_arrays_of_every_make_are_samples():
