@@ -8,17 +8,20 @@ from typing import Any
 import click
 
 from gandiag.cli.options import debug_option
+from gandiag.core.errors import UnknownNameError
 from gandiag.core.registry import Registry
 
 TRAINING = ("recipes", "faults", "techniques", "losses", "penalties", "tasks")
 KINDS = ("metrics", "extractors", "datasets", "generators", "detectors", "sinks", *TRAINING)
 
 
-@click.command("list")
-@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.command("list", epilog=f"Kinds: {', '.join(KINDS)}.")
+@click.argument("kind", required=False)
 @debug_option
 def list_command(kind: str | None) -> None:
     """List what there is of a KIND, or of all kinds, each with a line on what it is."""
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("kind", kind, KINDS)
     for each in KINDS if kind is None else (kind,):
         rows = list(_rows(each))
         if kind is None:

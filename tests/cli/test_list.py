@@ -29,5 +29,7 @@ def test_all_kinds_are_listed_at_once(gandiag_command):
     assert all(f"{kind}:" in out for kind in ("metrics", "extractors", "datasets", "generators", "recipes", "faults"))
 
 
-def test_an_unknown_kind(refused):
-    assert "metrics" in refused("list", "metrix")
+def test_an_unknown_kind_is_told_with_the_nearest_one(refused):
+    line = refused("list", "recipies")
+    assert "did you mean 'recipes'?" in line
+    assert line.count("metrics") == 1
