@@ -107,7 +107,7 @@ def extractor_options(command: Command) -> Command:
     """`--extractor`, `--weights`, `--preprocessing` and `--compile`."""
     text = "Compile the extractor's network: slower to start, faster after."
     command = click.option("--compile", "compiled", is_flag=True, help=text)(command)
-    text = "tf1, pytorch-fid, clean or antialias, in place of the extractor's own."
+    text = "tf1, pytorch-fid, clean, antialias or bicubic, in place of the extractor's own."
     command = click.option("--preprocessing", metavar="NAME", help=text)(command)
     command = click.option("--weights", type=_PATH, help="Weights file for the extractor.")(command)
     text = "Extractor in place of the reference's own: a name, or a TorchScript or torch.export file."

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "metrics",
     multiple=True,
     metavar="NAMES",
-    help="fid, is, pr, modes, ... by comma or repeated; NAME@EXTRACTOR; all. Default: all that apply.",
+    help="Names by comma or repeated; NAME@EXTRACTOR; all. Default: fid, is, pr and modes, those that apply.",
 )
 @click.option("--against", metavar="REF", help="Reference: a dataset's name, a folder, an array or statistics file.")
 @click.option("-n", "--samples", type=COUNT, help="Samples to score. Default: the reference's protocol.")

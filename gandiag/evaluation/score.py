@@ -62,7 +62,7 @@ def score(
         seed: of the latents, and of the halves that error bars come from.
         extractor: in place of the reference's own: a name, or a TorchScript or torch.export file.
         weights: file with other weights for the extractor.
-        preprocessing: `tf1`, `pytorch-fid`, `clean` or `antialias`, in place of the extractor's own.
+        preprocessing: `tf1`, `pytorch-fid`, `clean`, `antialias` or `bicubic`, in place of the extractor's own.
         like: `torch-fidelity`, `pytorch-fid`, `clean-fid`, `torchmetrics`, `stylegan3`, `adm` or `prdc`: the protocol
             of that tool, for all that is not said here.
         device: `auto`, `cpu`, `cuda` or `cuda:i`.

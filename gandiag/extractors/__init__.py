@@ -33,7 +33,7 @@ def check_used(opened: Iterable[Extractor], weights: Path | None, preprocessing:
     """See that what was asked of extractors is what they do.
 
     Raises:
-        UsageError: none of them has weights, or looks at images in that way.
+        UsageError: none of them has weights, or looks at images in that way; or the way is none that there is.
     """
     infos = [each.info for each in opened]
     names = ", ".join(info.name for info in infos)
@@ -44,4 +44,7 @@ def check_used(opened: Iterable[Extractor], weights: Path | None, preprocessing:
     begins = (f"{preprocessing} to ", f"{preprocessing}, ")
     found = any(info.preprocessing == preprocessing or info.preprocessing.startswith(begins) for info in infos)
     if preprocessing is not None and not found:
-        raise UsageError(f"--preprocessing was given, and {whose} one of their own")
+        from gandiag.extractors._preprocessing import find_preprocessing
+
+        find_preprocessing(preprocessing)  # a name that none has is told as such
+        raise UsageError(f"--preprocessing was given, and {whose} {'its' if len(infos) == 1 else 'their'} own")

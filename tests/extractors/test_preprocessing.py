@@ -6,6 +6,8 @@ import torch
 from PIL import Image
 
 from gandiag.core.errors import InputError, UsageError
+from gandiag.core.protocols import ExtractorOptions
+from gandiag.extractors import check_used, open_extractor
 from gandiag.extractors._preprocessing import PREPROCESSING, colour_images, find_preprocessing
 
 FROMARRAY = Image.fromarray
@@ -105,3 +107,11 @@ def test_antialias_gives_what_torchmetrics_gives_its_network(monkeypatch):
     network._torch_fidelity_forward(images((64, 80)).to(torch.uint8))
     ours = find_preprocessing("antialias")
     assert torch.equal(ours.centred(ours.resize(images((64, 80)), 299)), seen[0])
+
+
+def test_a_name_that_nothing_has_is_told_before_that_the_extractor_has_its_own():
+    pixels = open_extractor("pixels", ExtractorOptions())
+    with pytest.raises(UsageError, match="unknown preprocessing 'bicubc', did you mean 'bicubic'"):
+        check_used([pixels], None, "bicubc")
+    with pytest.raises(UsageError, match="the extractor pixels has its own"):
+        check_used([pixels], None, "tf1")
