@@ -18,9 +18,11 @@ FILES = (
     "README.md",
     "docs/getting-started.md",
     "docs/command-line.md",
+    "docs/compare.md",
     "docs/engine.md",
     "docs/python.md",
     "docs/results.md",
+    "docs/sinks.md",
     "docs/metrics",
 )
 BLOCK = re.compile(
