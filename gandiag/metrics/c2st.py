@@ -21,7 +21,7 @@ from gandiag.metrics._pair import feature_pair
 from gandiag.statistics.content_order import content_order
 from gandiag.statistics.feature_bank import FeatureBank
 from gandiag.statistics.logistic import fit_logistic
-from gandiag.statistics.neighbours import blocks, squared_distances
+from gandiag.statistics.neighbours import blocks, distance_type, squared_distances
 
 PENALTY = 0.1
 MINIMUM = 8  # samples a side: four to learn from, four to test
@@ -93,7 +93,7 @@ def c2st(
 
 def _standardised(learned: Tensor, tested: Tensor) -> tuple[Tensor, Tensor]:
     """Both with the mean and the deviation of the first; a dimension without any becomes 0 in both."""
-    dtype = torch.promote_types(learned.dtype, torch.float32)
+    dtype = distance_type(learned)
     mean, deviation = learned.double().mean(dim=0), learned.double().std(dim=0)
     varies = (learned != learned[0]).any(dim=0) & (deviation > 0)
     scale = torch.where(varies, 1 / torch.where(varies, deviation, 1), 0)
@@ -147,4 +147,5 @@ METRIC = Metric(
     heads=frozenset({"features"}),
     minimum_samples=MINIMUM,
     maximum_samples=10_000,
+    version=2,
 )

@@ -266,4 +266,5 @@ METRIC = Metric(
     heads=frozenset({"features", "labels"}),
     minimum_samples=SMALLEST,
     maximum_samples=10_000,
+    version=2,
 )

@@ -149,4 +149,5 @@ METRIC = Metric(
     minimum_samples=SMALLEST,
     maximum_samples=10_000,
     needs_held_out=True,
+    version=2,
 )

@@ -114,4 +114,5 @@ METRIC = Metric(
     heads=frozenset({"features"}),
     minimum_samples=1,
     maximum_samples=10_000,
+    version=2,
 )

@@ -115,4 +115,5 @@ METRIC = Metric(
     minimum_samples=4,
     maximum_samples=2 * PAIRS,
     images_only=True,
+    version=2,
 )

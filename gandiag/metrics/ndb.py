@@ -152,4 +152,5 @@ METRIC = Metric(
     scores=SCORES,
     heads=frozenset({"features"}),
     minimum_samples=2 * BINS,
+    version=2,
 )

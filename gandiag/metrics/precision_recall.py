@@ -136,4 +136,5 @@ METRIC = Metric(
     heads=frozenset({"features"}),
     minimum_samples=K_COVERAGE + 1,
     maximum_samples=10_000,
+    version=2,
 )

@@ -156,4 +156,5 @@ METRIC = Metric(
     heads=frozenset({"features"}),
     minimum_samples=K + 1,
     maximum_samples=10_000,
+    version=2,
 )

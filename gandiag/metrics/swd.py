@@ -184,4 +184,5 @@ METRIC = Metric(
     minimum_samples=1,
     maximum_samples=1024,
     images_only=True,
+    version=2,
 )

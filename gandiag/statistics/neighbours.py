@@ -21,12 +21,16 @@ def centred_pair(*, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def common_shift(*, real: Tensor, fake: Tensor) -> Tensor:
-    """Middle of the means of both sides (d,), in the type in which distances are computed: float32 or wider.
+    """Middle of the means of both sides (d,), in the type in which distances are computed."""
+    return ((_mean(real) + _mean(fake)) / 2).to(distance_type(real))
+
+
+def distance_type(points: Tensor) -> torch.dtype:
+    """The type in which distances of points (n, d) are computed: float32 or wider.
 
     In a few dimensions it is float64: `|x|^2 + |y|^2 - 2 x'y` would lose the width of clusters that are far apart.
     """
-    dtype = torch.promote_types(real.dtype, torch.float64 if real.shape[1] <= FEW else torch.float32)
-    return ((_mean(real) + _mean(fake)) / 2).to(dtype)
+    return torch.promote_types(points.dtype, torch.float64 if points.shape[1] <= FEW else torch.float32)
 
 
 def moved(points: Tensor, shift: Tensor | None) -> Tensor:
