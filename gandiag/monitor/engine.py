@@ -202,8 +202,8 @@ def _order(alert: Alert) -> tuple[int, int, str]:
 
 def _fewest(missing: list[frozenset[str]]) -> list[frozenset[str]]:
     """The ways to make a rule work, the shortest first; three of them say enough."""
-    unique = dict.fromkeys(missing)
-    return sorted(unique, key=lambda need: (len(need), sorted(need)))[:3]
+    least = {need for need in missing if not any(other < need for other in missing)}
+    return sorted(least, key=lambda need: (len(need), sorted(need)))[:3]
 
 
 def _signal(name: str) -> str:

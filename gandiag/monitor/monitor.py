@@ -20,7 +20,7 @@ from gandiag.monitor.capture.players import Player
 from gandiag.monitor.engine import Engine
 from gandiag.monitor.guard import Guard
 from gandiag.monitor.outbox import Outbox, warn
-from gandiag.monitor.quality import Best, Evaluation, Scorer
+from gandiag.monitor.quality import Best, Evaluation, Scorer, keep_best
 from gandiag.monitor.recorder import Recorder
 from gandiag.monitor.rhythm import record_interval
 from gandiag.monitor.settings import Settings
@@ -303,17 +303,20 @@ class Monitor:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"this is no state of a monitor: {error!r}; take one with monitor.state_dict()") from error
         self._recorder.engine.load_state_dict(state["engine"])
-        self.go_on(step, seconds, players, alerts)
-        self._recorded, self.best, self._said = recorded, best, said
+        self.go_on(step, seconds, players, alerts, best)
+        self._recorded, self._said = recorded, said
         if self._reopen is not None:
             self._reopen(step, seconds)
 
-    def go_on(self, step: int, seconds: float, players: Mapping[str, int], alerts: list[Alert]) -> None:
+    def go_on(
+        self, step: int, seconds: float, players: Mapping[str, int], alerts: list[Alert], best: dict[str, Best]
+    ) -> None:
         """Count on from a run before; `watch(resume=True)` and `load_state_dict` call this."""
-        self._step = step
+        self._step, self.best = step, best
         self._recorded = step - step % record_interval(step)
         for player in self._players:
             player.steps = players.get(player.key, player.steps)
+        self._loop.go_on()
         self._recorder.go_on(seconds)
         self._recorder.alerts[:] = alerts
 
@@ -403,14 +406,7 @@ class Monitor:
         finally:
             self._loop.suspended = False
         self._recorder.qualities(signals)
-        for signal, value in signals.items():
-            plain, at, player = signal.partition("@")
-            better = signals.get(f"{plain}_better{at}{player}")
-            if better is not None:
-                name = signal.removeprefix(QUALITY)
-                known = self.best.get(name)
-                if known is None or better * (value - known.value) > 0:
-                    self.best[name] = Best(self._step, value)
+        keep_best(self.best, self._step, signals)
 
     def _close_window_if_due(self) -> None:
         if self._step - self._recorded >= record_interval(self._recorded):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from gandiag.core.errors import UsageError, shown
 from gandiag.core.result import Result
 from gandiag.core.score import Score
 from gandiag.core.seeds import integer
-from gandiag.core.signals import QUALITY
+from gandiag.core.signals import QUALITY, Record
 from gandiag.monitor.capture.players import Player
 from gandiag.monitor.restore import unnoticed
 
@@ -31,6 +31,32 @@ class Best:
 
     step: int
     value: float
+
+
+def keep_best(best: dict[str, Best], step: int, signals: Mapping[str, float]) -> None:
+    """Put in each quality among the signals that is better than it ever was.
+
+    Args:
+        best: quality's name to its best so far.
+        step: of the run.
+        signals: of that step; those that are no qualities are passed over.
+    """
+    for signal, value in signals.items():
+        plain, at, player = signal.partition("@")
+        better = signals.get(f"{plain}_better{at}{player}")
+        if better is not None and signal.startswith(QUALITY):
+            name = signal.removeprefix(QUALITY)
+            known = best.get(name)
+            if known is None or better * (value - known.value) > 0:
+                best[name] = Best(step, value)
+
+
+def best_of(records: Iterable[Record]) -> dict[str, Best]:
+    """The best of each quality in a log; its step is that of the record."""
+    best: dict[str, Best] = {}
+    for record in records:
+        keep_best(best, record.step, record.signals)
+    return best
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class Closing:
     time: float
     window: Window
     flights: list[Flight]
+    scaled_steps: int  # of players whose gradients are scaled
 
 
 class Recorder:
@@ -69,6 +70,7 @@ class Recorder:
         self._closing: deque[Closing] = deque()
         self._window = self._fresh()
         self._unpaired: dict[str, dict[str, Tensor]] = {}
+        self._scales: dict[str, float] = {}  # of each gradient scaler, at the end of the window before
 
     @property
     def time(self) -> float:
@@ -78,6 +80,7 @@ class Recorder:
     def go_on(self, seconds: float) -> None:
         """Count the time on from a run before."""
         self.before, self._begun = seconds, time.monotonic()
+        self._scales.clear()
 
     def scalar(self, signal: str, value: Tensor | float, step: int) -> None:
         """Take a number for the mean of a signal; one on a device stays there until the window ends."""
@@ -112,7 +115,7 @@ class Recorder:
         self.loop.end_window()
         window = self._window
         self._rates(window, step)
-        self._closing.append(Closing(step, self.time, window, self.loop.buffers.send()))
+        self._closing.append(Closing(step, self.time, window, self.loop.buffers.send(), self.loop.scaled_steps))
         self._window = self._fresh()
         while len(self._closing) > 1:
             self._land_first()
@@ -156,7 +159,7 @@ class Recorder:
         window = closing.window
         self.loop.learn(measurements)
         window.take([each for each in measurements if self.loop.counts(each)])
-        self._scaling(window)
+        self._scaling(window, closing.scaled_steps)
         record = as_logged(Record(closing.step, closing.time, window.signals()))
         self.outbox.record(record)
         for alert in self.guard.run("detectors", self.engine.update, record) or ():
@@ -164,12 +167,21 @@ class Recorder:
             self.outbox.alert(alert)
             self._raised(alert)
 
-    def _scaling(self, window: Window) -> None:
-        """What all gradient scalers did, and the lowest of their scales."""
-        scales = {scaler: window.scales[str(place)] for place, scaler in enumerate(self.loop.scalers)}
-        made, overflows = sum(map(len, scales.values())), window.counts.pop("overflows", 0)
-        if made:
-            fallen = sum(skips(values, scaler.get_backoff_factor()) for scaler, values in scales.items())
-            skipped = max(overflows, fallen)
-            window.latest["loss_scale"] = min(values[-1] for values in scales.values() if values)
-            window.latest["skipped_steps"] = skipped / max(made + (0 if overflows else skipped), 1)
+    def _scaling(self, window: Window, steps: int) -> None:
+        """What all gradient scalers did, and the lowest of their scales.
+
+        How a scale fell tells of all steps, however few were measured; so all steps are what it is a share of.
+        """
+        overflows = window.counts.pop("overflows", None)
+        scales = {str(place): window.scales[str(place)] for place in range(len(self.loop.scalers))}
+        if not any(scales.values()):
+            return
+        fallen = 0
+        for (place, values), scaler in zip(scales.items(), self.loop.scalers, strict=True):
+            before = [self._scales[place]] if place in self._scales else []
+            fallen += skips([*before, *values], scaler.get_backoff_factor())
+            self._scales.update({place: values[-1]} if values else {})
+        skipped = max(overflows or 0, fallen)
+        made = steps if overflows is not None else steps + skipped  # a fused optimizer counts those that it skips
+        window.latest["loss_scale"] = min(values[-1] for values in scales.values() if values)
+        window.latest["skipped_steps"] = skipped / max(made, 1)

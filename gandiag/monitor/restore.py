@@ -35,9 +35,9 @@ def unnoticed(networks: Iterable[nn.Module], seed: int | None = None) -> Iterato
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+        for buffer, before in buffers:
+            # By `data`: a graph of the loop may hold the buffer, and its version must not tell of a change.
+            buffer.data.copy_(before)
         for parameter, switch in switches:
             parameter.requires_grad_(switch)
         for module, mode in modes:

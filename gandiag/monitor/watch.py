@@ -20,6 +20,7 @@ from gandiag.monitor.capture.players import Player, find_players
 from gandiag.monitor.engine import Engine
 from gandiag.monitor.monitor import Monitor
 from gandiag.monitor.outbox import Outbox
+from gandiag.monitor.quality import best_of
 from gandiag.monitor.settings import Loss, Settings
 from gandiag.monitor.sinks import Sink, open_sinks
 from gandiag.monitor.sinks.jsonl import RunLogWriter
@@ -150,7 +151,7 @@ def _gone_on(monitor: Monitor, engine: Engine, earlier: _Earlier | None) -> Moni
     """The monitor, where the run before ended."""
     if earlier is not None:
         alerts = [alert for record in earlier.records for alert in engine.update(record)]
-        monitor.go_on(earlier.step, earlier.time, earlier.steps, alerts)
+        monitor.go_on(earlier.step, earlier.time, earlier.steps, alerts, best_of(earlier.records))
     return monitor
 
 

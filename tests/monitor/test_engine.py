@@ -265,6 +265,15 @@ def test_rules_without_signals_say_what_they_lack():
     assert "losing_discriminator" not in engine.inactive()
 
 
+def test_what_a_rule_lacks_is_said_without_a_need_that_holds_another():
+    inactive = Engine().inactive()
+    assert inactive["mode_dropping"] == "needs coverage, or vendi_ratio"
+    assert (
+        inactive["vanishing_gradient"]
+        == "needs generator_gradient_norm, or generator_gradient_zero, or auc and loss_slope"
+    )
+
+
 def test_a_silenced_kind_is_neither_told_nor_inactive():
     engine = Engine({"mode_collapse": False})
     alerts = run(engine, stream(change=after(1500, variance_ratio=0.01)))

@@ -371,6 +371,72 @@ def test_several_columns_are_unreadable_without_a_function_that_picks():
     assert kept.records[0].signals["auc"] == pytest.approx(sum(setting.hand.values["auc"][:50]) / 50, rel=1e-5)
 
 
+def play_by_mean(setting, steps):
+    for _ in range(steps):
+        setting.od.zero_grad()
+        fake = setting.G(setting.noise())
+        on_real, on_fake = setting.D(setting.real()), setting.D(fake.detach())
+        (functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()).backward()
+        setting.od.step()
+        setting.og.zero_grad()
+        functional.softplus(-setting.D(fake)).mean().backward()
+        setting.og.step()
+
+
+@pytest.mark.parametrize("rate", [1, 5])
+def test_a_call_of_another_head_is_left_out(rate):
+    class Rotations(nn.Module):
+        def __init__(self, body):
+            super().__init__()
+            self.body, self.turns = body, nn.Linear(2, 4)
+
+        def forward(self, samples, head="real"):
+            return self.turns(samples) if head == "turn" else self.body(samples)
+
+    setting, kept = Setting(), Kept()
+    setting.D = Rotations(setting.D)
+    monitor = watch(setting, sinks=[kept])
+    for step in range(150):
+        setting.od.zero_grad()
+        real, fake = setting.real(), setting.G(setting.noise())
+        on_real, on_fake = setting.D(real), setting.D(fake.detach())
+        setting.hand.scores(on_real, on_fake)
+        loss = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
+        if step >= 60 and step % rate == 0:
+            loss = loss + setting.D(real.flip(1), "turn").square().mean()
+        loss.backward()
+        setting.od.step()
+        setting.og.zero_grad()
+        functional.softplus(-setting.D(fake)).mean().backward()
+        setting.og.step()
+    assert kept.notes == []
+    assert "unreadable" not in monitor.report()
+    for place, record in enumerate(kept.records):
+        of_window = setting.hand.values["auc"][50 * place : 50 * (place + 1)]
+        assert record.signals["auc"] == pytest.approx(sum(of_window) / 50, rel=1e-5)
+
+
+def test_outputs_that_can_be_read_again_are_no_longer_unreadable():
+    class Growing(nn.Module):
+        def __init__(self, body):
+            super().__init__()
+            self.body, self.columns = body, 3
+
+        def forward(self, samples):
+            return self.body(samples).repeat(1, self.columns)
+
+    setting, kept = Setting(), Kept()
+    setting.D = Growing(setting.D)
+    monitor = watch(setting, sinks=[kept])
+    play_by_mean(setting, 60)
+    assert "several columns" in kept.notes[0]
+    assert "unreadable" in monitor.report()
+    setting.D.columns = 1
+    play_by_mean(setting, 90)
+    assert "unreadable" not in monitor.report()
+    assert "auc" in kept.records[-1].signals
+
+
 def test_an_autoencoder_is_scored_by_its_error():
     setting, kept = Setting(), Kept()
     setting.D = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 2))
@@ -421,6 +487,47 @@ def test_skipped_steps_of_a_scaler_are_counted():
     assert signals["skipped_steps"] == pytest.approx(2 / 100, rel=0.1)
     assert signals["loss_scale"] == 2.0**38
     assert signals["non_finite_discriminator_gradients"] == 0
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_share_of_skipped_steps_stays_right_where_few_steps_are_measured(fused):
+    setting, kept = Setting(optimizer=lambda parameters: torch.optim.Adam(parameters, 2e-3, fused=fused)), Kept()
+    watch(setting, sinks=[kept])
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60, growth_interval=100_000)
+
+    def burst(gradient):
+        return gradient * torch.inf if number % 20 == 7 else gradient
+
+    next(setting.D.parameters()).register_hook(burst)  # the discriminator's step alone is skipped: 1 of 40
+    for number in range(1000):  # noqa: B007 - read by the hook
+        loops.scaled(setting, 1, scaler)
+    shares = [record.signals["skipped_steps"] for record in kept.records]
+    assert len(shares) == 20
+    assert sum(shares) / len(shares) == pytest.approx(1 / 40, rel=0.05)
+    assert max(shares) < 0.05
+    assert "non_finite" not in {alert.kind for alert in kept.alerts}
+
+
+def test_steps_of_players_without_a_scaler_do_not_thin_out_the_skipped_ones():
+    setting, kept = Setting(), Kept()
+    watch(setting, sinks=[kept])
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60, growth_interval=100_000)
+
+    def burst(gradient):
+        return gradient * torch.inf if number % 10 == 7 else gradient
+
+    next(setting.D.parameters()).register_hook(burst)
+    for number in range(100):  # noqa: B007 - read by the hook
+        setting.od.zero_grad()
+        fake = setting.G(setting.noise())
+        on_real, on_fake = setting.D(setting.real()), setting.D(fake.detach())
+        scaler.scale(functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()).backward()
+        scaler.step(setting.od)
+        scaler.update()
+        setting.og.zero_grad()
+        functional.softplus(-setting.D(fake)).mean().backward()
+        setting.og.step()
+    assert [record.signals["skipped_steps"] for record in kept.records] == pytest.approx([0.1, 0.1], rel=0.05)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -575,6 +682,40 @@ def test_quality_is_measured_in_the_loop_which_does_not_notice():
     assert monitor.best["look_spread"].step in (25, 50)
 
 
+def test_batch_norm_does_not_notice_that_it_is_asked_between_two_backward_passes():
+    def run(options, steps=110):
+        setting = Setting()
+        with torch.random.fork_rng([]):
+            torch.default_generator.manual_seed(1)
+            setting.D = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+        setting.od = torch.optim.Adam(setting.D.parameters(), 2e-3)
+        if options is not None:
+            held_out = torch.randn(8, 2, generator=torch.Generator().manual_seed(2)) if "held_out" in options else None
+            monitor = watch(setting, sinks=[kept], held_out=held_out)
+            if "evaluate" in options:
+                monitor.evaluate_every(10, lambda network: network(torch.randn(8, loops.LATENT)).std(), name="look")
+        for _ in range(steps):
+            setting.od.zero_grad()
+            setting.og.zero_grad()
+            fake = setting.G(setting.noise())
+            on_real, on_fake = setting.D(setting.real()), setting.D(fake.detach())
+            loss = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
+            slopes = torch.autograd.grad(functional.softplus(-setting.D(fake)).mean(), list(setting.G.parameters()))
+            for parameter, slope in zip(setting.G.parameters(), slopes, strict=True):
+                parameter.grad = slope
+            setting.og.step()
+            loss.backward()  # of a graph that holds the running statistics of before
+            setting.od.step()
+        return [*setting.G.state_dict().values(), *setting.D.state_dict().values(), setting.data.get_state()]
+
+    plain = run(None)
+    for options in ({"held_out"}, {"evaluate"}, {"held_out", "evaluate"}):
+        kept = Kept()
+        assert all(torch.equal(a, b) for a, b in zip(plain, run(options), strict=True)), options
+        assert ("held_out_score" in kept.records[0].signals) == ("held_out" in options)
+        assert ("quality_look" in kept.records[0].signals) == ("evaluate" in options)
+
+
 def test_a_score_brings_its_error_and_direction():
     from gandiag.core.score import measured
 
@@ -718,6 +859,32 @@ def test_what_a_resumption_undid_counts_no_more_and_no_alert_comes_twice(tmp_pat
     log = read_run_log(tmp_path)
     assert [record.step for record in log.records] == [50, 100, 150]
     assert log.alerts == ()
+
+
+@pytest.mark.parametrize(("resume", "best"), [(True, (100, 2.0)), (60, (50, 3.0)), (40, None)])
+def test_the_best_quality_is_still_known_after_a_stop(tmp_path, resume, best):
+    values = iter([3.0, 2.0, 4.0, 5.0, 5.0])
+    setting = Setting()
+    with watch(setting, run=tmp_path) as monitor:
+        monitor.evaluate_every(50, lambda network: next(values), name="look")
+        loops.separate_calls(setting, 150)
+    monitor = watch(Setting(), run=tmp_path, resume=resume)
+    assert {name: (each.step, each.value) for name, each in monitor.best.items()} == ({"look": best} if best else {})
+    monitor.close()
+
+
+def test_after_a_stop_a_worse_quality_is_not_the_best(tmp_path):
+    values = iter([{"up": 1.0, "down": 2.0}, {"up": 3.0, "down": 4.0}, {"up": 2.0, "down": 1.0}])
+    for resume in (False, True):
+        setting = Setting()
+        monitor = gandiag.watch(
+            {"A": setting.G}, setting.D, setting.og, setting.od, sinks=[], run=tmp_path, resume=resume
+        )
+        monitor.evaluate_every(50, lambda network: next(values), better="higher")
+        loops.separate_calls(setting, 50 if resume else 100)
+        monitor.close()
+    found = {name: (each.step, each.value) for name, each in monitor.best.items()}
+    assert found == {"quality_up@A": (100, 3.0), "quality_down@A": (100, 4.0)}
 
 
 @pytest.mark.parametrize(("resume", "step"), [(True, 30), (1010, 1010), (0, 0), (False, 0)])
@@ -884,4 +1051,34 @@ def test_a_penalty_by_torch_func_is_passed_over():
         functional.softplus(-setting.D(fake)).mean().backward()
         setting.og.step()
     assert kept.notes == []
+    assert kept.records[0].signals["auc"] == pytest.approx(sum(setting.hand.values["auc"]) / 50, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")  # by torch.func.jvp itself
+def test_a_generator_under_torch_func_is_passed_over():
+    setting, kept = Setting(), Kept()
+    monitor = watch(setting, sinks=[kept])
+    for step in range(50):
+        if step == 20:
+            torch.func.jvp(setting.G, (setting.noise(),), (torch.ones(loops.BATCH, loops.LATENT),))
+            torch.func.vmap(setting.G)(setting.noise())
+            weights = {name: each.detach() for name, each in setting.G.named_parameters()}
+            noise = setting.noise()
+            torch.func.grad(lambda weights: torch.func.functional_call(setting.G, weights, noise).sum())(weights)  # noqa: B023
+        loops.separate_calls(setting, 1)
+    assert kept.notes == []
+    assert "switched off" not in monitor.report()
+    assert kept.records[0].signals["auc"] == pytest.approx(sum(setting.hand.values["auc"]) / 50, rel=1e-5)
+
+
+def test_a_discriminator_whose_weights_are_under_torch_func_is_passed_over():
+    setting, kept = Setting(), Kept()
+    monitor = watch(setting, sinks=[kept])
+    for step in range(50):
+        if step == 20:
+            weights, real = {name: each.detach() for name, each in setting.D.named_parameters()}, setting.real()
+            torch.func.grad(lambda weights: torch.func.functional_call(setting.D, weights, real).sum())(weights)  # noqa: B023
+        loops.separate_calls(setting, 1)
+    assert kept.notes == []
+    assert "switched off" not in monitor.report()
     assert kept.records[0].signals["auc"] == pytest.approx(sum(setting.hand.values["auc"]) / 50, rel=1e-5)

@@ -97,7 +97,7 @@ class Judge:
     Attributes:
         calls: since the last step.
         fired: how many calls there were at all.
-        unreadable: why the scores cannot be read, once known.
+        unreadable: why the scores cannot be read, while no call of its own steps of late could be.
         blind: why nothing can be read, once known.
         doubt: why its last phases could not be read; it may be over.
     """
@@ -122,6 +122,8 @@ class Judge:
         self._fakes, self._buffers, self._score = fakes, buffers, score
         self._position = 0  # of the samples among the tensors that are put in
         self._kept: list[Call] = []  # its own calls, over a step of a generator
+        self._odd = ""  # why the last output without scores has none
+        self._mute = 0  # phases of its own with such an output, since one had scores
 
     def take(self, step: int, tracked: bool, arguments: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         """Note a call whose output trains."""
@@ -133,7 +135,7 @@ class Judge:
         if len(self.calls) >= MOST_CALLS:
             del self.calls[0]
         inputs = tensors_in([*arguments, *named.values()])
-        if not inputs or any(map(_transformed, inputs)) or not all(map(len, inputs)):
+        if not inputs or any(map(_transformed, [*inputs, *found])) or not all(map(len, inputs)):
             return
         if not tracked or self.blind is not None:
             if self.calls and self.calls[-1].raw is None:
@@ -190,12 +192,11 @@ class Judge:
                 self.blind = why
 
     def _raw(self, output: Any, judged: Tensor) -> Raw:
-        if self.unreadable is None:
-            try:
-                return judgement(output, judged) if self._score is None else selected(self._score(output), judged)
-            except Unreadable as error:
-                self.unreadable = str(error)
-        return Raw((), "scores", len(judged))
+        try:
+            return judgement(output, judged) if self._score is None else selected(self._score(output), judged)
+        except Unreadable as error:
+            self._odd = str(error)
+            return Raw((), "scores", len(judged))
 
     def _label(self, step: int, inputs: list[Tensor]) -> tuple[Label, Tensor, slice]:
         for place, tensor in enumerate(inputs):
@@ -260,7 +261,7 @@ class Judge:
     def _own_phase(self, step: int, calls: list[Call], learning: bool, scale: Tensor | None) -> None:
         sides: dict[str, list[Tensor]] = {"real": [], "fake": []}
         peaks: list[Tensor] = []
-        calls = _used(calls)
+        calls = _readable(_used(calls))
         labels = {side for call in calls for side in call.rows}
         doubtful = _doubtful(calls)
         self.seen.phases += 1
@@ -285,7 +286,11 @@ class Judge:
                 maps = [tensor for tensor in call.raw.tensors if tensor.numel() > len(scores)]
                 peaks.extend(tensor.abs().max().float() for tensor in maps)
         if not (sides["real"] and sides["fake"]):
+            self._mute += any(call.raw is not None and not call.raw.tensors for call in calls)
+            if self._mute >= SURE:
+                self.unreadable = self._odd
             return
+        self._mute, self.unreadable = 0, None
         real, fake = (values[0] if len(values) == 1 else torch.cat(values) for values in sides.values())
         self._buffers.put("scores", self.player.key, step, real, fake, *([torch.stack(peaks).max()] if peaks else []))
         for side in ("real", "fake"):
@@ -328,6 +333,12 @@ def _used(calls: list[Call]) -> list[Call]:
     trained = {call.label for call in calls if any(slope is not None for slope in call.slopes)}
     unused = [call.label in trained and call.slopes and all(slope is None for slope in call.slopes) for call in calls]
     return [call for call, left_out in zip(calls, unused, strict=True) if not left_out]
+
+
+def _readable(calls: list[Call]) -> list[Call]:
+    """Without calls that have no scores where others of the same side have some: those of another head."""
+    scored = {side for call in calls if call.raw is not None and call.raw.tensors for side in call.rows}
+    return [call for call in calls if (call.raw is not None and call.raw.tensors) or not scored.issuperset(call.rows)]
 
 
 def _doubtful(calls: list[Call]) -> bool:

@@ -74,6 +74,8 @@ class Loop:
         self.pace = Pace(settings.max_overhead)
         self.suspended = False
         self.scalers: list[Any] = []  # of mixed precision, all that scaled something so far
+        self._scaled: set[str] = set()  # players whose gradients they scaled
+        self.scaled_steps = 0  # of those players in the last whole window
         self._check, self._after_step, self._now, self._say = before, after, now, say
         self.said_scores: set[str] = set()  # discriminators whose scores the user hands over
         self.said_samples: set[str] = set()
@@ -92,6 +94,10 @@ class Loop:
     def steps_are_seen(self) -> bool:
         """Whether there are optimizers whose steps can be counted."""
         return any(player.optimizers for player in self.players)
+
+    def go_on(self) -> None:
+        """Count the open window's steps from where the players are now."""
+        self._steps_before = {each.key: each.steps for each in self.players}
 
     def detach(self) -> None:
         """Take out all hooks."""
@@ -149,14 +155,15 @@ class Loop:
         if self.settings.held_out is not None:
             for key, batch in self.settings.held_out.items():
                 self.guard.run("held-out scores", self._held_out, self.judges[key], batch, step)
-        self._learn_stride()
+        taken = {each.key: each.steps - self._steps_before.get(each.key, 0) for each in self.players}
+        self.go_on()
+        self._learn_stride(taken)
+        self.scaled_steps = sum(taken[key] for key in self._scaled)
         most = max((player.steps for player in self.players), default=0)
         self.pace.adapt(time.perf_counter(), most)
 
-    def _learn_stride(self) -> None:
+    def _learn_stride(self, taken: dict[str, int]) -> None:
         """Samples come with a discriminator's steps, which may be rarer than those of the run."""
-        taken = {each.key: each.steps - self._steps_before.get(each.key, 0) for each in self.players}
-        self._steps_before = {each.key: each.steps for each in self.players}
         run = max((taken[each.key] for each in self.players if each.kind == "generator"), default=0)
         strides = [-(-run // taken[key]) for key in self.judges if taken[key] > 0]
         self._stride = max(strides, default=1)
@@ -227,6 +234,7 @@ class Loop:
                     stepping.norms(player, step, stepping.scale, self.buffers)
                 scale = self._scale(stepping)
                 if scale is not None:
+                    self._scaled.add(player.key)
                     self.buffers.put("scale", self._scaler_name(stepping), step, scale)
 
     def _weights(self, stepping: Stepping, player: Player) -> None:

@@ -13,6 +13,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from gandiag.monitor.capture.scores import tensors_in
 
 REMEMBERED = 64  # storages
+NOWHERE = -1  # address of a tensor without memory of its own
 
 
 class Fakes:
@@ -35,7 +36,7 @@ class Fakes:
     def remember(self, inputs: tuple[Any, ...], output: Any) -> None:
         """Take what a generator returned: a tensor, or a tuple, list or dict of them."""
         self.calls += 1
-        found = tensors_in(output)
+        found = [tensor for tensor in tensors_in(output) if address(tensor) != NOWHERE]
         passed_on = {address(tensor) for tensor in tensors_in(inputs)} if len(found) > 1 else set()
         made = [tensor for tensor in found if address(tensor) not in passed_on]
         for tensor in made:
@@ -115,8 +116,8 @@ def _equal(part: Tensor, fake: Tensor, rows: tuple[int, int]) -> Tensor:
 
 
 def address(tensor: Tensor) -> int:
-    """What tensors that share memory have in common; -1 for one without memory of its own."""
+    """What tensors that share memory have in common; `NOWHERE` for one without memory of its own."""
     try:
         return int(tensor.untyped_storage()._cdata)
     except (NotImplementedError, RuntimeError):  # a tensor without memory of its own, as under torch.func
-        return -1
+        return NOWHERE

@@ -132,9 +132,10 @@ class Window:
     def _gradients(self, player: str, step: int, numbers: list[float]) -> None:
         norm, *overflow = numbers
         name = player.partition("@")[0]
-        if overflow and overflow[0] > 0:
-            self.counts["overflows"] += 1
-        elif self.check(f"non_finite_{name}_gradients", player, step, math.isfinite(norm)):
+        skipped = bool(overflow) and overflow[0] > 0
+        if overflow:  # a fused optimizer skips by itself; that it skipped none is kept too
+            self.counts["overflows"] += skipped
+        if not skipped and self.check(f"non_finite_{name}_gradients", player, step, math.isfinite(norm)):
             self.values[_like(f"{name}_gradient_norm", player)].append(norm)
             self.values[_like(f"{name}_gradient_zero", player)].append(float(norm == 0))
 
