@@ -15,10 +15,11 @@ class Rules:
 
     Attributes:
         preprocessing: of the Inception network's images.
-        samples: how many it takes; None for all, or for the reference's protocol.
+        samples: how many it takes; None for all, or for the reference's protocol where there is no end of them.
         extractor: of all metrics; None for the reference's own.
         extractors: of single metrics.
         settings: of single metrics.
+        whole: metrics that take all samples with it, however many they would take by themselves.
         by_name: whether it takes the files of a folder and the rows of an array in their order, as they are shuffled
             by its own rule or not at all.
         differs: what of it is not followed, for the Result's warnings.
@@ -29,6 +30,7 @@ class Rules:
     extractor: str | None = None
     extractors: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    whole: tuple[str, ...] = ()
     by_name: bool = False
     differs: tuple[str, ...] = ()
 
@@ -44,6 +46,7 @@ TOOLS = {
         extractor="inception",
         extractors={"precision_recall": "vgg16"},
         settings={"kid": SUBSETS},
+        whole=("kid", "precision_recall"),
         by_name=True,
     ),
     "pytorch-fid": Rules(preprocessing="pytorch-fid", extractor="inception", by_name=True),
@@ -51,6 +54,7 @@ TOOLS = {
         preprocessing="clean",
         extractor="inception",
         settings={"kid": SUBSETS},
+        whole=("kid",),
         by_name=True,
         differs=(UNSEEDED,),
     ),
@@ -58,6 +62,7 @@ TOOLS = {
         preprocessing="antialias",
         extractor="inception",
         settings={"kid": SUBSETS},
+        whole=("kid",),
         by_name=True,
         differs=(UNSEEDED, "it shuffles the samples of IS anew at each call: its value differs from run to run"),
     ),
@@ -82,7 +87,10 @@ TOOLS = {
         by_name=True,
         differs=("it compares neighbours' distances in float16 where they fit, and these are in float32",),
     ),
-    "prdc": Rules(settings={"precision_recall": {"k_precision": 5, "k_coverage": 5, "closed": False}}),
+    "prdc": Rules(
+        settings={"precision_recall": {"k_precision": 5, "k_coverage": 5, "closed": False}},
+        whole=("precision_recall",),
+    ),
 }
 
 

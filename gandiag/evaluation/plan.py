@@ -49,9 +49,10 @@ class Request:
         """The request with the name that its extractor, which may be a file, has given itself."""
         return replace(self, extractor=extractor, suffix=f"@{extractor}" if self.suffix else "")
 
-    def with_settings(self, settings: Mapping[str, Any]) -> Request:
-        """The request with other settings of its metric."""
-        return replace(self, metric=configured(self.metric, settings))
+    def with_settings(self, settings: Mapping[str, Any], *, whole: bool = False) -> Request:
+        """The request with other settings of its metric, and maybe without a limit of its samples."""
+        metric = configured(self.metric, settings)
+        return replace(self, metric=replace(metric, maximum_samples=None) if whole else metric)
 
     def heads(self, modes: Modes | None) -> frozenset[str]:
         """What it needs of the fake side."""

@@ -126,7 +126,8 @@ class Scorer:
         self._rules = protocol_of(settings.like)
         names = [settings.metrics] if isinstance(settings.metrics, str) else settings.metrics
         self._requests = [
-            request.with_settings(self._rules.settings.get(request.name, {})) for request in plan.parse_metrics(names)
+            request.with_settings(self._rules.settings.get(request.name, {}), whole=request.name in self._rules.whole)
+            for request in plan.parse_metrics(names)
         ]
         if names is None:
             given = {"targets": settings.targets, "cycle": settings.cycle}
@@ -176,8 +177,8 @@ class Scorer:
             notes.append("--held-out does not apply: none of these metrics takes other real samples")
         _check_shapes(fake, reference.source, others)
         wanted = settings.samples if settings.samples is not None else rules.samples
-        if wanted is None and partners.given:
-            wanted = fake.info.size  # one for each input or target
+        if wanted is None and (partners.given or settings.like is not None):
+            wanted = fake.info.size  # one for each input or target; all, as other tools take
         count = plan.sample_count(fake, reference.source, wanted)
         wished = plan.enough(self._requests, count, notes) if partners.given else self._requests
         default = rules.extractor or _default_extractor(reference, fake)

@@ -120,3 +120,21 @@ def test_stylegans_covariance_is_divided_by_n(folders, weights):
     assert like.params == {"covariance": "divided by N"}
     assert like.value < plain.value
     assert like.fingerprint != plain.fingerprint
+
+
+def test_as_many_samples_as_the_tool_would_take():
+    """By itself KID stops at 10,000 samples; torchmetrics takes all that it is given."""
+    draw = np.random.default_rng(0)
+    real, fake = draw.normal(size=(10_100, 2)), draw.normal(size=(10_050, 2))
+    plain, found = (
+        gandiag.score(fake, "kid", against=real, extractor="pixels", like=each)["kid"]
+        for each in (None, "torchmetrics")
+    )
+    assert (plain.n_real, plain.n_fake) == (10_000, 10_000)
+    assert (found.n_real, found.n_fake) == (10_100, 10_050)
+
+
+def test_all_of_a_source_is_taken_where_the_tool_takes_all():
+    points = gandiag.load_dataset("ring8").read(0, 3000)
+    found = [gandiag.score(points, "pr", against="ring8", like=each)["precision"] for each in (None, "prdc")]
+    assert [each.n_fake for each in found] == [2500, 3000]
