@@ -1,10 +1,10 @@
-"""Draw what reference models make: `python tools/draw_recipes.py [NAME ...]`, of runs in runs/pictures.
+"""Draw what reference models make: `python tools/draw_recipes.py [NAME ...]`, of what is in runs.
 
     gandiag train progressive --out runs/pictures/progressive --steps 1800 --set preview_every=100
         --set generator.config.width=16 --set discriminator.config.width=16
         --set techniques.progressive_growing.stage=400 --set techniques.progressive_growing.fade=200
     gandiag train stylegan --steps 5500 --out runs/pictures/stylegan
-    gandiag train cyclegan --steps 1016 --out runs/pictures/cyclegan
+    python benchmarks/recipes.py --only cyclegan --seeds 1
     python benchmarks/faults.py --seeds 1
 
 A picture whose run is not there is left out.
@@ -23,6 +23,7 @@ from reference_models.networks.generators import stylegan
 from reference_models.training.preview import BORDER
 
 RUNS = HOME / "runs" / "pictures"
+BENCHMARK = HOME / "runs" / "reference-models"
 FAULTS = HOME / "runs" / "faults"
 SIDE = 28
 ROWS, COLUMNS = 6, 8
@@ -75,9 +76,8 @@ def style_mixing() -> Figure | None:
 
 
 def cyclegan() -> Image.Image | None:
-    """The last preview of a run of `cyclegan`, twice as large."""
-    folder = RUNS / "cyclegan" / "samples"
-    previews = sorted(folder.glob("step-*.png")) if folder.exists() else []
+    """The last preview of five minutes of `cyclegan`, twice as large."""
+    previews = sorted(BENCHMARK.glob("cyclegan-mnist-5min-0-*/samples/step-*.png"))
     if not previews:
         return None
     picture = Image.open(previews[-1]).convert("RGB")
