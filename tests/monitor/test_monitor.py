@@ -383,8 +383,11 @@ def play_by_mean(setting, steps):
         setting.og.step()
 
 
-@pytest.mark.parametrize("rate", [1, 5])
-def test_a_call_of_another_head_is_left_out(rate):
+@pytest.mark.parametrize(
+    ("rate", "options"),
+    [(1, {}), (5, {}), (5, {"score": lambda output: output.logits if output.shape[-1] == 4 else output})],
+)
+def test_a_call_of_another_head_is_left_out(rate, options):
     class Rotations(nn.Module):
         def __init__(self, body):
             super().__init__()
@@ -395,7 +398,7 @@ def test_a_call_of_another_head_is_left_out(rate):
 
     setting, kept = Setting(), Kept()
     setting.D = Rotations(setting.D)
-    monitor = watch(setting, sinks=[kept])
+    monitor = watch(setting, sinks=[kept], **options)
     for step in range(150):
         setting.od.zero_grad()
         real, fake = setting.real(), setting.G(setting.noise())
@@ -414,6 +417,17 @@ def test_a_call_of_another_head_is_left_out(rate):
     for place, record in enumerate(kept.records):
         of_window = setting.hand.values["auc"][50 * place : 50 * (place + 1)]
         assert record.signals["auc"] == pytest.approx(sum(of_window) / 50, rel=1e-5)
+
+
+def test_a_score_that_never_works_is_told_once():
+    setting, kept = Setting(), Kept()
+    monitor = watch(setting, sinks=[kept], score=lambda output: output.logits)
+    play_by_mean(setting, 120)
+    monitor.close()
+    assert len(kept.notes) == 1
+    assert "score= fails on its output, AttributeError" in kept.notes[0]
+    assert "auc" not in kept.records[-1].signals
+    assert "variance_ratio" in kept.records[0].signals
 
 
 def test_outputs_that_can_be_read_again_are_no_longer_unreadable():

@@ -193,7 +193,7 @@ class Judge:
 
     def _raw(self, output: Any, judged: Tensor) -> Raw:
         try:
-            return judgement(output, judged) if self._score is None else selected(self._score(output), judged)
+            return judgement(output, judged) if self._score is None else selected(_called(self._score, output), judged)
         except Unreadable as error:
             self._odd = str(error)
             return Raw((), "scores", len(judged))
@@ -326,6 +326,14 @@ class Judge:
         if totals:
             total = totals[0] if len(totals) == 1 else torch.stack(totals).sum(dim=0)
             self._buffers.put(f"slope {side}", self.player.key, step, total if scale is None else total / scale)
+
+
+def _called(score: Callable[[Any], Tensor], output: Any) -> Tensor:
+    """The user's choice of an output; a function of theirs may fail, on that of another head too."""
+    try:
+        return score(output)
+    except Exception as error:
+        raise Unreadable(f"score= fails on its output, {type(error).__name__}: {error}") from error
 
 
 def _used(calls: list[Call]) -> list[Call]:
