@@ -89,4 +89,5 @@ METRIC = Metric(
     heads=frozenset({"paths"}),
     real_heads=frozenset(),
     minimum_samples=2,
+    version=2,
 )

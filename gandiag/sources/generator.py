@@ -22,6 +22,7 @@ from gandiag.sources.inputs import ADVICE, Inputs, fitted_inputs, notes_of
 from gandiag.sources.labels import Labels, named_labels
 from gandiag.sources.latents import Latents, named_latents
 from gandiag.sources.quantise import check_range, quantise
+from gandiag.statistics.arithmetic import tf32_allowed
 from gandiag.statistics.foreign import MEMORY, watched
 from gandiag.statistics.memory import is_out_of_memory
 
@@ -224,7 +225,9 @@ class GeneratorSource:
         arguments = [self._latents.shaped(noise).to(self._device)]
         if labels is not None and self._labels is not None:
             arguments.append(self._labels.encoded(labels).to(self._device))
-        with torch.inference_mode(), _own_randomness(self._device, seeds.integer(self._seed, "network", start)):
+        # No inference mode: what a network in memory keeps of its first call is to be trained with later.
+        own = _own_randomness(self._device, seeds.integer(self._seed, "network", start))
+        with torch.no_grad(), tf32_allowed(self._precision != "fp32"), own:
             with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
                 images = self._call(arguments)
             return self._checked(images, len(noise))

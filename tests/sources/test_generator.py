@@ -25,6 +25,37 @@ def test_sample_i_does_not_depend_on_the_batches():
     assert not torch.equal(source(squash, seed=1).read(0, 600), whole)
 
 
+def test_a_network_in_memory_trains_on_with_what_it_kept_of_its_first_call():
+    class Grid(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.grid = nn.Linear(4, 4), None
+
+        def forward(self, noise):
+            if self.grid is None:
+                self.grid = torch.linspace(-1, 1, 4)
+            return (self.layer(noise) * self.grid).tanh().view(-1, 1, 2, 2)
+
+    network = Grid()
+    source(network).read(0, 5)
+    network(torch.zeros(2, 4)).sum().backward()
+    assert network.layer.weight.grad is not None
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("fp32", False), ("tf32", True)])
+def test_tf32_is_as_the_precision_says(precision, allowed):
+    seen = []
+
+    def generator(noise):
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+        return squash(noise)
+
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    source(generator, precision=precision).read(0, 3)
+    assert set(seen) == {(allowed, allowed)}
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
 def test_normal_latents_are_standard_normal():
     noise = source(squash).noise(0, 20_000)
     assert noise.dtype == torch.float32
