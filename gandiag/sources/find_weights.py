@@ -15,6 +15,7 @@ from gandiag.sources.weight_names import is_averaged, preference, unwrapped
 
 DEEPEST = 8
 MOST = 1_000_000
+AVERAGING = frozenset({"decay", "num_updates", "n_averaged", "step", "initted"})  # numbers beside averaged weights
 COUNTER = "num_batches_tracked"  # of batch normalisation in training; scoring does not need it
 
 
@@ -151,6 +152,7 @@ def _group(
 ) -> Group:
     under = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     under = {renamed.get(name, name): tensor for name, tensor in under.items()}
+    under = {name: tensor for name, tensor in under.items() if name in own or name not in AVERAGING or tensor.ndim}
     missing = tuple(name for name in own if name not in under and not name.endswith(COUNTER))
     surplus = tuple(name for name in under if name not in own and not name.endswith(COUNTER))
     shapes = tuple(name for name in own if name in under and under[name].shape != own[name].shape)

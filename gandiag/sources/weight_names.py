@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 AVERAGED = re.compile(
-    r"(^|[._/-])(g_?ema\w*|ema\w*|\w+_ema|\w*ema_model|gs|swa\w*|avg\w*|averaged?|shadow\w*)($|[._/-])", re.I
+    r"(^|[._/-])(g_?ema\w*|ema\w*|\w+_ema|\w*ema_model|g[es]|g\w*_running|swa\w*|avg\w*|averaged?|shadow\w*)($|[._/-])",
+    re.I,
 )
 GENERATOR = re.compile(r"(^|[._/-])(net_?g\w*|g|gen\w*|g_\w+|generator\w*|\w+_generator|model_g\w*)($|[._/-])", re.I)
 OTHER = re.compile(

@@ -111,8 +111,19 @@ def parameters_only(network, folder):
     return folder / "ema.pt"
 
 
+def beside(names):
+    def save(network, folder):
+        plain, averaged = names
+        torch.save({plain: other(network).state_dict(), averaged: network.state_dict()}, folder / "both.pt")
+        return folder / "both.pt"
+
+    save.__name__ = "_and_".join(names)
+    return save
+
+
 def dotless(network, folder):
     kept = {f"model_ema.{name.replace('.', '')}": value for name, value in network.state_dict().items()}
+    kept |= {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(7)}  # as LitEma has them
     torch.save(
         {"state_dict": {**kept, **{f"model.{k}": v for k, v in other(network).state_dict().items()}}}, folder / "c"
     )
@@ -135,7 +146,7 @@ def shards(network, folder):
 
 
 WEIGHTS = [state_dict, old_format, trainer, parallel, lightning, averaged_model, shadow, parameters_only, dotless]
-WEIGHTS += [one_file, shards]
+WEIGHTS += [one_file, shards, beside(("GAN.G", "GAN.GE")), beside(("generator", "g_running"))]
 
 
 @pytest.mark.parametrize("save", WEIGHTS, ids=lambda save: save.__name__)
