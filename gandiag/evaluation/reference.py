@@ -128,11 +128,15 @@ def open_held_out(held_out: Samples | None, real: Source | None, fake: Source, a
     """The held-out samples that were named, or the other split of the reference, where it is not what is scored.
 
     Raises:
-        InputError: what was named cannot be read.
+        InputError: what was named cannot be read, or is the reference itself.
     """
     access = reference_access(access)
     if held_out is not None:
-        return open_source(held_out, access)
+        # What is drawn is drawn anew: with the reference's own seed it would be the reference.
+        named = open_source(held_out, replace(access, seed=access.seed + 1))
+        if real is not None and named.info.sha256 is not None and named.info.sha256 == real.info.sha256:
+            raise InputError(f"--held-out: {named.info.name} holds the reference's own samples; name others")
+        return named
     if not isinstance(real, Dataset):
         return None
     name, _, split = real.info.name.partition(":")

@@ -31,6 +31,17 @@ def test_a_statistics_file_scores_as_what_it_is_of(statistics, images):
     assert from_file.scores == direct.scores
 
 
+def test_a_drawn_dataset_that_is_named_as_held_out_is_drawn_anew():
+    options = {"against": "ring8", "samples": 300}
+    by_default = gandiag.score("ring8", "memorization", **options)
+    named = gandiag.score("ring8", "memorization", **options, held_out="ring8")
+    assert {name: score.value for name, score in named.scores.items()} == {
+        name: score.value for name, score in by_default.scores.items()
+    }
+    with pytest.raises(InputError, match="holds the reference's own samples; name others"):
+        gandiag.score("mnist:test", "memorization", against="mnist", held_out="mnist", samples=100)
+
+
 def test_a_file_of_another_tool_gives_the_value_and_says_what_it_does_not_know(tmp_path, images):
     write_npz(tmp_path / "mnist.npz", build_statistics("mnist:test"))
     direct = gandiag.score(images, "fid", against="mnist:test")["fid"]
