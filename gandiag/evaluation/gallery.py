@@ -14,6 +14,8 @@ from gandiag.core.modes import ClassModes
 from gandiag.core.protocols import Dataset, ExtractorOptions, Source
 from gandiag.core.result import Result
 from gandiag.evaluation import plan
+from gandiag.evaluation.generators import with_prior
+from gandiag.evaluation.reference import Reference
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
 from gandiag.extractors import open_extractor
 from gandiag.sources.png import encode_png, encode_sheet
@@ -45,8 +47,13 @@ def make_gallery(
     """
     notes: list[str] = []
     fakes = [_opened(each, access, notes) for each in sources]
-    named = against or next((fake.info.dataset for fake in fakes if fake is not None and fake.info.dataset), None)
+    named = (
+        against
+        if against is not None
+        else next((fake.info.dataset for fake in fakes if fake is not None and fake.info.dataset), None)
+    )
     real = None if named is None else _opened(named, reference_access(access), notes)
+    fakes = [_following(fake, real, notes) for fake in fakes]
     everything = [source for source in (*fakes, real) if source is not None]
     pictures = all(len(source.info.shape) == 3 and source.info.shape[0] in (1, 3) for source in everything)
     planar = all(source.info.shape == (2,) for source in everything)
@@ -88,6 +95,15 @@ def _opened(source: Samples | None, access: Access, notes: list[str]) -> Source 
     try:
         return open_source(source, access)
     except GandiagError as error:  # such as statistics alone, which have no images
+        notes.append(f"not shown: {error}")
+        return None
+
+
+def _following(fake: Source | None, real: Source | None, notes: list[str]) -> Source | None:
+    """A generator whose labels follow the reference's, where that is what it wants."""
+    try:
+        return None if fake is None else with_prior(fake, Reference(real))
+    except GandiagError as error:
         notes.append(f"not shown: {error}")
         return None
 
@@ -196,8 +212,10 @@ def _projections(sources: Sequence[Source], results: Sequence[Result], access: A
     centred = whole - whole.mean(dim=0)
     if min(centred.shape) < 2:
         return []
-    _, vectors = torch.linalg.eigh(centred.T @ centred)
-    directions = vectors[:, -2:].flip(1)
+    if centred.shape[0] < centred.shape[1]:  # pixels of large images: their covariance would not fit
+        directions = torch.linalg.svd(centred, full_matrices=False)[2][:2].T
+    else:
+        directions = torch.linalg.eigh(centred.T @ centred)[1][:, -2:].flip(1)
     # The sign of a direction is free: the largest coordinate is positive, so that a repeated report is the same.
     largest = directions.gather(0, directions.abs().argmax(dim=0, keepdim=True))
     plane = directions * largest.sign()

@@ -14,7 +14,9 @@ from gandiag.core.generator_options import GeneratorOptions
 from gandiag.core.protocols import Source
 from gandiag.evaluation.describe import describe_reference, describe_source
 from gandiag.evaluation.environment import resolve_device
+from gandiag.evaluation.generators import with_prior
 from gandiag.evaluation.partners import check_fed, feeding
+from gandiag.evaluation.reference import Reference
 from gandiag.evaluation.resolve import Access, Samples, open_source, reference_access
 from gandiag.sources.png import encode_png
 from gandiag.study.page import study_page
@@ -78,6 +80,7 @@ def make_study(
     if access.inputs is not None:
         opened = [check_fed(each) for each in opened]
     real = _real(opened, against, access) if question == "real-or-fake" else None
+    opened = [with_prior(each, Reference(real)) for each in opened]
     roles = {str(place): source for place, source in enumerate(opened)} | ({} if real is None else {REAL: real})
     images = _images(roles, chosen, seed)
     total = sum(map(len, images.values()))
