@@ -25,10 +25,10 @@ class StoredDataset:
     modes: Modes | None = None
 
     def read(self, start: int, stop: int) -> Tensor:
-        return self.images[start:stop]
+        return self.images[start:stop].clone()  # the images are shared by all who load the dataset
 
     def labels(self, start: int, stop: int) -> Tensor:
-        return self.classes[start:stop]
+        return self.classes[start:stop].clone()
 
 
 def stored_dataset(

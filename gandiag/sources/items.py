@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import IterableDataset
 
 from gandiag.core.errors import InputError
 from gandiag.sources.arrays import ArraySource, as_tensor
@@ -38,11 +39,17 @@ def items_source(dataset: Any, *, in_order: bool = False, limit: int = LIMIT) ->
 
 def _samples(dataset: Any, name: str, classes: list[int]) -> Iterator[Tensor]:
     items: Iterable[Any] = dataset
-    if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):
+    by_index = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    if by_index and not isinstance(dataset, IterableDataset):  # which inherits an index that it does not have
         items = (dataset[index] for index in range(len(dataset)))
+    channels: int | None = None
     for number, item in enumerate(items):
         image, label = _parts(item, name)
-        yield _pixels(image, name)
+        pixels = _pixels(image, name)
+        if pixels.ndim == 3 and channels not in (None, len(pixels)):
+            raise InputError(f"{name} holds images of {channels} and of {len(pixels)} channels; convert all to RGB")
+        channels = len(pixels) if pixels.ndim == 3 else None
+        yield pixels
         if label is not None and len(classes) == number:
             classes.append(label)
         elif classes:
@@ -72,6 +79,8 @@ def _pixels(image: Any, name: str) -> Tensor:
     if hasattr(image, "convert") and hasattr(image, "getbands"):
         from gandiag.sources.decode import GREY, to_rgb_or_grey
 
+        if image.mode in ("I", "F"):
+            raise InputError(f"{name} holds images of mode {image.mode}, whose white is not known; convert them to L")
         return to_rgb_or_grey(image, image.mode in GREY)
     values = image.detach().cpu() if isinstance(image, Tensor) else as_tensor(np.asarray(image), name)
     if values.ndim == 1:

@@ -22,6 +22,14 @@ def no_network(monkeypatch):
     monkeypatch.setattr(urllib.request, "urlretrieve", refuse)
 
 
+def test_what_is_read_is_the_readers_own():
+    before = load_dataset("mnist")
+    before.read(0, 10).zero_()
+    before.labels(0, 10).zero_()
+    assert load_dataset("mnist").info.sha256 == before.info.sha256
+    assert int(before.read(0, 10).max()) > 0
+
+
 def test_the_embedded_digits_are_10_000_in_two_disjoint_parts():
     train, test = load_dataset("mnist"), load_dataset("mnist", split="test")
     assert (train.info.size, test.info.size) == (8000, 2000)

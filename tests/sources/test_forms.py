@@ -88,11 +88,25 @@ class Stream(torch.utils.data.IterableDataset):
             yield {"image": torch.from_numpy(image)[None].float() / 255}
 
 
+class Counted(Stream):
+    def __len__(self):
+        return len(self.images)
+
+
 def test_torch_datasets_and_iterators(digits, wanted):
-    for dataset in (Items(digits), Stream(digits), (image for image in digits), list(digits)):
+    for dataset in (Items(digits), Stream(digits), Counted(digits), (image for image in digits), list(digits)):
         source = open_source(dataset, Access())
         assert torch.equal(source.read(0, 60), wanted)
     assert labels_of(open_source(Items(digits), Access()), 0, 3) is not None
+
+
+def test_pillow_images_that_do_not_go_together_or_say_no_white_are_refused(digits):
+    grey, wide = Image.fromarray(digits[0]), Image.fromarray(digits[0].astype(np.int32))
+    with pytest.raises(InputError, match="images of 1 and of 3 channels; convert all to RGB"):
+        open_source([grey, grey.convert("RGB")], Access())
+    for image in (wide, grey.convert("F")):
+        with pytest.raises(InputError, match=f"of mode {image.mode}, whose white is not known; convert them to L"):
+            open_source([image, image], Access())
 
 
 def test_an_endless_iterator_ends_at_the_limit(digits):
