@@ -148,9 +148,10 @@ def _seconds(samples: int, times: list[tuple[int, float]]) -> float:
     (few, short), (many, long) = times[0], times[-1]
     if few <= 0 or short <= 0 or long <= 0:
         return long * samples / many
-    power = min(max(math.log(long / short) / math.log(many / few), 0.0), 2.0)
-    # Beyond the pilots what grows with the samples is what counts, so that nothing takes less than in proportion.
-    return float(long * (samples / many) ** max(power, 1.0))
+    power = min(math.log(long / short) / math.log(many / few), 2.0)
+    if power <= 1:  # a part, such as reading the reference, takes as long however many samples there are
+        return long + max(long - short, 0.0) / (many - few) * (samples - many)
+    return float(long * (samples / many) ** power)
 
 
 def _samples(result: Result) -> int:

@@ -104,8 +104,9 @@ def _zip(path: Path, info: SourceInfo, said: Said) -> Iterator[Write]:
 
 @contextmanager
 def _folder(path: Path, info: SourceInfo, said: Said) -> Iterator[Write]:
-    """Built beside its place, and moved there when it is complete."""
-    building = path.parent / f".{path.name[:80]}.{secrets.token_hex(4)}.part"
+    """Built beside its place, and moved there when it is complete; in it, where it is there and empty."""
+    there = path.is_dir()  # maybe the current folder, or a mounted one: no other can be moved to its place
+    building = (path if there else path.parent) / f".{path.name[:80]}.{secrets.token_hex(4)}.part"
 
     def keep(name: str, content: bytes) -> None:
         (building / name).write_bytes(content)
@@ -114,7 +115,11 @@ def _folder(path: Path, info: SourceInfo, said: Said) -> Iterator[Write]:
         building.mkdir(parents=True)
         with _named(said, keep) as write:
             yield write
-        building.rename(path)
+        if there:
+            for file in sorted(building.iterdir()):
+                file.rename(path / file.name)
+        else:
+            building.rename(path)
     except OSError as error:
         message = f"cannot write {shown(path)}: {error.strerror or error}"
         raise InputError(f"{message}; choose a folder in one you may write to") from error

@@ -41,6 +41,12 @@ def test_variance_that_falls_with_n_needs_the_square():
     assert planned.seconds == pytest.approx(planned.samples / 100, rel=0.01)
 
 
+@pytest.mark.parametrize("fixed", [0.0, 50.0])
+def test_what_takes_as_long_for_few_samples_is_counted_once(fixed):
+    planned = plan_samples(runner(lambda n: 4 / n, seconds=lambda n: fixed + n / 1000), Width(0.02, False)).scores[0]
+    assert planned.seconds == pytest.approx(fixed + planned.samples / 1000, rel=1e-6)
+
+
 def test_a_share_is_of_the_value():
     absolute = plan_samples(runner(lambda n: 4 / n), Width(0.1, False)).scores[0]
     relative = plan_samples(runner(lambda n: 4 / n), Width(0.01, True)).scores[0]

@@ -47,6 +47,14 @@ def test_a_folder_holds_png_by_number_and_what_they_are(tmp_path, save_picture_g
     assert np.array_equal(np.array(Image.open(tmp_path / "out" / "000001.png")), second)
 
 
+def test_a_folder_that_is_there_and_empty_is_filled(tmp_path, save_picture_generator, monkeypatch):
+    path = save_picture_generator()
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    assert gandiag.sample(path, ".", samples=3) == 3
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
 def test_an_npz_is_as_adm_writes_it(tmp_path, save_picture_generator):
     gandiag.sample(save_picture_generator(), tmp_path / "a.npz", samples=4)
     with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
