@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import cast
 
 import click
@@ -12,34 +11,17 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from gandiag.cli.output import check_writable, data_console
+from gandiag.cli.output import data_console, fits
 from gandiag.comparison.markdown import headlines
 from gandiag.comparison.table import Comparison, Row, Versus
 from gandiag.comparison.text import difference_text, p_text, short_names, value_text
-from gandiag.core.errors import InputError, UsageError, printable, shown
+from gandiag.core.errors import InputError, printable
 from gandiag.core.files import atomic_write
 from gandiag.core.gallery import Gallery
 
-WIDEST = 10_000  # columns, to see how wide a table would like to be
 WITH_P = 90  # columns from which there is room for p-values
 SHORT = {"cannot be told apart": "tied"}
 STYLES = {"better": "green", "worse": "red", "higher": "yellow", "lower": "yellow"}
-
-
-def check_outputs(*paths: str | None) -> None:
-    """See before the long work that every file can be written, and that no two are one.
-
-    Raises:
-        InputError: one cannot.
-        UsageError: two options name one file.
-    """
-    named = [path for path in paths if path not in (None, "-")]
-    for path in named:
-        check_writable(Path(str(path)))
-    places = [Path(str(path)).resolve() for path in named]
-    for path, place in zip(named, places, strict=True):
-        if places.count(place) > 1:
-            raise UsageError(f"two options write the file {shown(path)}; name two files")
 
 
 def print_comparison(comparison: Comparison, json_path: str | None) -> None:
@@ -52,7 +34,7 @@ def print_comparison(comparison: Comparison, json_path: str | None) -> None:
         for sentence in headlines(comparison, names):
             console.print(printable(sentence), style="bold", markup=False, highlight=False, soft_wrap=True)
         table = comparison_table(comparison, names, with_p=True)
-        if table.__rich_measure__(console, console.options.update(max_width=WIDEST)).maximum > console.width:
+        if not fits(table, console):
             numbers = {name: str(number) for number, name in enumerate(comparison.sources, 1)}
             for name, number in numbers.items():
                 console.print(f"{number:>3}  {printable(names[name])}", markup=False, highlight=False, soft_wrap=True)

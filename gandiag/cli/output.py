@@ -6,17 +6,19 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from gandiag.core.errors import InputError, printable, shown
+from gandiag.core.errors import InputError, UsageError, printable, shown
 from gandiag.core.files import atomic_write
 from gandiag.core.protocols import Progress as Step
 from gandiag.core.protocols import ProgressCallback
@@ -26,6 +28,8 @@ from gandiag.core.score import Score, decimals
 if TYPE_CHECKING:
     from gandiag.evaluation.planning import Plan
 
+WIDEST = 10_000  # columns, to see how wide a table would like to be
+LEAST = 6  # columns of words that are folded
 UNTERMINATED = 120  # width of a table where stdout is no terminal
 COLUMNS = re.compile("[1-9][0-9]{0,4}")  # what $COLUMNS may be; a shell takes no notice of anything else either
 
@@ -60,7 +64,7 @@ def print_result(result: Result, json_path: str | None) -> None:
     if not write_document(result.to_json(), json_path):
         console = data_console()
         console.print(headline(result), style="bold", markup=False, highlight=False, soft_wrap=True)
-        console.print(result_table(result))
+        console.print(_fitting(console, result_table(result), result_table(result, tight=True)))
     for warning in result.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)
 
@@ -69,20 +73,27 @@ def print_plan(plan: Plan, json_path: str | None) -> None:
     """The table of a plan, or its JSON alone for `-`."""
     if write_document(json.dumps(dataclasses.asdict(plan), indent=2, allow_nan=False) + "\n", json_path):
         return
-    table = Table(title=f"from pilots of {' and '.join(f'{count:,}' for count in plan.pilots)} samples")
-    for header in ("metric", "value", "half width", "wanted", "samples needed", "time here"):
-        table.add_column(header, justify="left" if header == "metric" else "right", no_wrap=True)
-    for score in plan.scores:
-        needed = f"about {score.samples:,}" if score.samples is not None else score.reason or ""
-        table.add_row(
+    console = data_console()
+    console.print(_fitting(console, plan_table(plan), plan_table(plan, tight=True)))
+
+
+def plan_table(plan: Plan, *, tight: bool = False) -> Table:
+    """Metric, value, half width now and wanted, and what that takes, of every score."""
+    rows = [
+        (
             score.name,
             "-" if score.value is None else f"{score.value:.4g}",
             "-" if score.half_width is None else f"{score.half_width:.2g}",
             "-" if score.wanted is None else f"{score.wanted:.2g}",
-            needed,
+            f"about {score.samples:,}" if score.samples is not None else score.reason or "",
             "" if score.seconds is None else duration(score.seconds),
         )
-    data_console().print(table)
+        for score in plan.scores
+    ]
+    headers = ("metric", "value", "half width", "wanted", "samples needed", "time here")
+    table = _table(headers, rows, left=("metric",), folded=("metric", "samples needed"), tight=tight)
+    table.title = f"from pilots of {' and '.join(f'{count:,}' for count in plan.pilots)} samples"
+    return table
 
 
 def duration(seconds: float) -> str:
@@ -102,13 +113,10 @@ def headline(result: Result) -> str:
     return title if reference is None else f"{title} against {printable(str(reference))}"
 
 
-def result_table(result: Result) -> Table:
+def result_table(result: Result, *, tight: bool = False) -> Table:
     """Metric, value, 95% interval, better-is, extractor and N of every score."""
-    table = Table()
-    for header in ("metric", "value", "95% interval", "better", "extractor", "N fake", "N real"):
-        table.add_column(header, justify="right" if header in ("value", "N fake", "N real") else "left", no_wrap=True)
-    for name, score in result.scores.items():
-        table.add_row(
+    rows = [
+        (
             name,
             value_text(score),
             interval_text(score),
@@ -116,9 +124,47 @@ def result_table(result: Result) -> Table:
             score.extractor or "",
             f"{score.n_fake:,}",
             "" if score.n_real is None else f"{score.n_real:,}",
-            style="yellow" if score.status != "ok" else None,
         )
+        for name, score in result.scores.items()
+    ]
+    headers = ("metric", "value", "95% interval", "better", "extractor", "N fake", "N real")
+    words = ("metric", "better", "extractor")
+    table = _table(headers, rows, left=(*words, "95% interval"), folded=words, tight=tight)
+    for row, score in zip(table.rows, result.scores.values(), strict=True):
+        row.style = "yellow" if score.status != "ok" else None
     return table
+
+
+def _table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Collection[str],
+    folded: Collection[str],
+    tight: bool,
+) -> Table:
+    """A table whose words are folded where there is no room, so that its numbers are whole."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False) if tight else Table()
+    for place, header in enumerate(headers):
+        justify: Literal["left", "right"] = "left" if header in left else "right"
+        if header in folded:
+            table.add_column(header, justify=justify, overflow="fold", min_width=LEAST)
+        else:
+            least = max(len(header), *(len(row[place]) for row in rows), 0)  # else what is too wide is cut off
+            table.add_column(header, justify=justify, no_wrap=True, min_width=least)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def _fitting(console: Console, wide: Table, tight: Table) -> Table:
+    """The first, where it fits."""
+    return wide if fits(wide, console) else tight
+
+
+def fits(table: Table, console: Console) -> bool:
+    """Whether a table is no wider than the console."""
+    return table.__rich_measure__(console, console.options.update(max_width=WIDEST)).maximum <= console.width
 
 
 def value_text(score: Score) -> str:
@@ -137,6 +183,22 @@ def interval_text(score: Score) -> str:
     return f"{score.ci95[0]:.{places}f} to {score.ci95[1]:.{places}f}"
 
 
+def check_outputs(*paths: str | Path | None) -> None:
+    """See before the long work that every file can be written, and that no two are one.
+
+    Raises:
+        InputError: one cannot.
+        UsageError: two options name one file.
+    """
+    named = [Path(path) for path in paths if path is not None and path != "-"]
+    for path in named:
+        check_writable(path)
+    places = [path.resolve() for path in named]
+    for path, place in zip(named, places, strict=True):
+        if places.count(place) > 1:
+            raise UsageError(f"two options write the file {shown(path)}; name two files")
+
+
 def check_writable(path: Path) -> None:
     """Raise InputError before the long work where the result could not be written after it; leave no trace."""
     existed = path.exists()
@@ -145,11 +207,12 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {shown(path)}: {reason}; name another file")
     if existed:
         return
-    missing = [folder for folder in path.parents if not folder.exists()]
+    target = Path(os.path.realpath(path))  # a link that leads nowhere yet stays one
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         with atomic_write(path) as temporary:
             temporary.touch()
-        path.unlink()
+        target.unlink()
     finally:
         for folder in missing:
             if folder.is_dir():
