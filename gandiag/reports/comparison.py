@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -90,21 +90,24 @@ def _several(names: Sequence[str]) -> str:
 
 
 def _verdict(comparison: Comparison) -> Markup:
-    warnings = dict.fromkeys([*comparison.warnings, *_warnings(comparison.entries)])
     foreign = sorted({row.source for row in comparison.rows if row.status == "not comparable"})
     return render(
         "comparison_verdict.html",
         headline=_headline(comparison),
         comparison=comparison,
-        warnings=list(warnings),
+        warnings=list(dict.fromkeys(comparison.warnings)),  # those of the Results are among them
         foreign=foreign,
-        state="warn" if comparison.failures or foreign else "good",
+        state=_state(comparison),
     )
 
 
-def _warnings(entries: Sequence[Entry]) -> Iterator[str]:
-    for entry in entries:
-        yield from (f"{entry.name}: {warning}" for warning in entry.result.warnings)
+def _state(comparison: Comparison) -> str:
+    """How the verdict is coloured: by a loss against the baseline, else by what is doubtful or was lost on the way."""
+    if any(row.to_baseline is not None and row.to_baseline.verdict == "worse" for row in comparison.rows):
+        return "bad"
+    doubtful = any(row.status in ("not comparable", "unreliable", "undefined") for row in comparison.rows)
+    falls = any(sweep.falls for sweep in comparison.sweeps)
+    return "warn" if comparison.failures or doubtful or falls else "good"
 
 
 def _table(comparison: Comparison) -> Markup:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from gandiag.core.alert import KINDS
 from gandiag.core.signals import QUALITY, SIGNALS, Record, player_of
 from gandiag.reports.charts.curves import Curve, Mark, curves
 from gandiag.reports.charts.legend import legend
@@ -79,8 +80,15 @@ def write_run_report(diagnosis: Diagnosis, path: str | os.PathLike[str]) -> None
 
 
 def _verdict(diagnosis: Diagnosis) -> Markup:
-    state = {"critical": "bad", "warning": "warn", "info": "good", None: "good"}[diagnosis.worst]
-    return render("run_verdict.html", diagnosis=diagnosis, state=state if diagnosis.log.records else "warn")
+    return render("run_verdict.html", diagnosis=diagnosis, state=_state(diagnosis))
+
+
+def _state(diagnosis: Diagnosis) -> str:
+    """How the verdict is coloured; a run that most rules were blind to is not called good."""
+    if diagnosis.worst in ("critical", "warning"):
+        return "bad" if diagnosis.worst == "critical" else "warn"
+    blind = sum(kind in diagnosis.inactive for kind in KINDS)
+    return "good" if diagnosis.log.records and 2 * blind <= len(KINDS) else "warn"
 
 
 def _alerts(diagnosis: Diagnosis) -> Markup:

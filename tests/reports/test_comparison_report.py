@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from browser import accessibility_findings, open_page
 from PIL import Image
 
 from gandiag.comparison.compare import compare
+from gandiag.comparison.table import Failure
 from gandiag.core.gallery import Gallery, ModelPictures, Picture
 from gandiag.core.result import Result
 from gandiag.core.score import measured, undefined
@@ -155,6 +157,62 @@ def test_other_protocols_are_marked_with_what_differs(tmp_path):
     path = tmp_path / "report.html"
     write_comparison_report(compare([result("a"), result("b"), result("c", fingerprint="g")]), path)
     assert "not comparable" in path.read_text()
+
+
+def state(path):
+    (found,) = re.findall(r'class="verdict (\w+)"', path.read_text(encoding="utf-8"))
+    return found
+
+
+def sound(name, fid, *, step=None, **scores):
+    """A Result without an undefined score, unless it is among these."""
+    made = result(name, fid, scores=scores.items())
+    kept = {key: score for key, score in made.scores.items() if key != "kid" or key in scores}
+    return replace(made, source={**made.source, "step": step}, scores=kept)
+
+
+def test_the_colour_of_the_verdict(tmp_path):
+    path = tmp_path / "report.html"
+    old, equal, worse = sound("old", 10.0), sound("new", 10.0), sound("new", 30.0)
+    unsure = measured(1.0, stderr=0.5, error_method="made", better="lower", n_real=9, n_fake=9, unreliable="too few")
+    nothing = undefined("too few", better="lower", n_real=9, n_fake=9)
+    for sources, baseline, expected in (
+        ([old, equal], old, "good"),
+        ([old, worse], None, "good"),  # one is the best, and nobody asked for a baseline
+        ([worse, old], worse, "good"),
+        ([old, worse], old, "bad"),
+        ([old, sound("new", 10.0, kid=unsure)], None, "warn"),
+        ([old, sound("new", 10.0, kid=nothing)], None, "warn"),
+        ([old, worse, result("c", fingerprint="g")], old, "bad"),
+    ):
+        write_comparison_report(compare(sources, baseline=baseline), path)
+        assert state(path) == expected
+    comparison = compare([old, equal])
+    write_comparison_report(replace(comparison, failures=(Failure("x.pt", "it broke"),)), path)
+    assert state(path) == "warn"
+
+
+def test_a_fall_is_no_good_news(tmp_path):
+    path, run = tmp_path / "report.html", tmp_path / "run"
+    run.mkdir()
+    for step, recall in ((100, 0.2), (200, 0.8), (300, 0.3)):
+        score = measured(recall, stderr=0.01, error_method="made", better="higher", n_real=1000, n_fake=1000)
+        sound("run", 10.0, step=step, recall=score).save(run / f"{step}.json")
+    write_comparison_report(compare([run]), path)
+    assert "recall fell at step 300" in path.read_text(encoding="utf-8")
+    assert state(path) == "warn"
+
+
+def test_each_warning_is_said_once(tmp_path):
+    path = tmp_path / "report.html"
+    results = [
+        replace(result(f"runs/{name}.pt"), warnings=["weights of all", f"{name} alone"]) for name in ("one", "two")
+    ]
+    write_comparison_report(compare(results), path)
+    page = path.read_text(encoding="utf-8").partition('id="table"')[0]
+    assert "3 warnings" in page
+    for words in ("weights of all", "one alone", "two alone"):
+        assert page.count(words) == 1
 
 
 def test_ten_models_and_five_metrics_stay_under_five_megabytes(tmp_path):

@@ -8,7 +8,7 @@ import re
 import pytest
 from browser import accessibility_findings, open_page
 
-from gandiag.core.alert import Alert
+from gandiag.core.alert import KINDS, Alert
 from gandiag.core.errors import InputError
 from gandiag.core.run_log import RunLog
 from gandiag.core.signals import Record
@@ -78,6 +78,24 @@ def test_sorting_a_table_orders_numbers(tmp_path):
         page.click("#measured th >> text=highest")
         cells = page.locator("#measured tbody tr td:nth-child(5)").all_inner_texts()
         assert [float(cell) for cell in cells] == sorted(float(cell) for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, "bad"),
+        ({"alerts": ()}, "good"),
+        ({"alerts": (), "inactive": dict.fromkeys(KINDS[1:], "needs all")}, "warn"),
+        ({"alerts": (), "inactive": dict.fromkeys(KINDS[:6], "needs all")}, "warn"),
+        ({"alerts": (), "inactive": dict.fromkeys(KINDS[:5], "needs all")}, "good"),
+        ({"alerts": (), "inactive": {f"{kind} (scores)": "needs more" for kind in KINDS}}, "good"),
+        ({"inactive": dict.fromkeys(KINDS[1:], "needs all")}, "bad"),
+    ],
+)
+def test_blind_is_not_healthy(tmp_path, changes, state):
+    path = tmp_path / "run.html"
+    write_run_report(diagnosis(**changes), path)
+    assert re.findall(r'class="verdict (\w+)"', path.read_text(encoding="utf-8")) == [state]
 
 
 def test_a_quality_has_one_chart(tmp_path):
