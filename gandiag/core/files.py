@@ -25,33 +25,37 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
     A device or a pipe, such as /dev/null, /dev/stdout or a shell's `>(...)`, stays what it is, and gets the content.
+    So does a link; what it leads to is written. A file that is there keeps its permissions.
 
     Raises:
         InputError: the folder cannot be made or written to.
     """
-    target = Path(path)
-    if _is_special(target):
-        with _passed_on(target) as temporary:
+    named = Path(path)
+    if _is_special(named):
+        with _passed_on(named) as temporary:
             yield temporary
         return
+    target = Path(os.path.realpath(named))
     try:
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link that leads back to itself")
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(21, "it is a folder")
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
         os.close(handle)
     except OSError as error:
-        message = f"cannot write {shown(target)}: {error.strerror or error}; choose a file in a folder you may write to"
+        message = f"cannot write {shown(named)}: {error.strerror or error}; choose a file in a folder you may write to"
         raise InputError(message) from error
     temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(_mode(target))
         temporary.replace(target)
     except OSError as error:
-        raise InputError(f"cannot write {shown(target)}: {error.strerror or error}") from error
+        raise InputError(f"cannot write {shown(named)}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -114,7 +118,10 @@ def check_ratio(size: int, compressed: int, title: str) -> None:
         raise InputError(f"{message}, as no images do")
 
 
-def _umask() -> int:
+def _mode(path: Path) -> int:
+    """The permissions of the file at a path, or those of any new file."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask

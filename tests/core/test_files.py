@@ -47,6 +47,37 @@ def test_the_permissions_are_those_of_any_new_file(tmp_path):
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
+def test_the_permissions_of_a_file_that_is_there_stay(tmp_path):
+    target = tmp_path / "file"
+    for mode in (0o600, 0o664):
+        target.touch()
+        target.chmod(mode)
+        with atomic_write(target) as temporary:
+            temporary.write_text("new")
+        assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", mode)
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_link_stays_one_and_what_it_leads_to_gets_the_content(tmp_path, existing):
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "file", tmp_path / "link"
+    if existing:
+        target.write_text("old")
+    link.symlink_to("there/file")
+    with atomic_write(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert sorted(tmp_path.rglob("*")) == [link, target.parent, target]
+
+
+def test_links_in_a_circle_are_an_input_error(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(InputError, match="cannot write"), atomic_write(tmp_path / "a"):
+        pytest.fail("the block must not run")
+
+
 @pytest.mark.parametrize("where", ["folder", "file.txt/below"])
 def test_a_place_that_cannot_be_written_is_an_input_error(tmp_path, where):
     (tmp_path / "folder").mkdir()
