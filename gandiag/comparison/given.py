@@ -18,7 +18,7 @@ from gandiag.statistics.pairing import read_pairing
 RESULT = ".json"
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".pt2", ".onnx", ".safetensors")
 RUN_CHECKPOINT = "checkpoint.pt"  # what a run folder calls its last one
-STEP_OF_RESULT = re.compile(r"step[-_=]?(\d+)", re.IGNORECASE)
+NAMED_STEP = re.compile(r"step[-_=]?(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,21 @@ def expand(sources: Iterable[Any]) -> list[Given]:
 
 
 def step_of(given: Given, result: Result) -> int | None:
-    """The training step: what the source says, else the last number in the file's name."""
+    """The training step: what the source says, else the number after "step" in the file's name, else the last there.
+
+    A saved Result's name may end in any number, so that one is not taken.
+    """
     step = result.source.get("step")
     if isinstance(step, int) and not isinstance(step, bool):
         return step
     if given.path is None:
         return None
     name = Path(given.path).stem
+    named = NAMED_STEP.search(name)
+    if named is not None:
+        return int(named[1])
     if given.result is not None:
-        named = STEP_OF_RESULT.search(name)
-        return int(named[1]) if named else None
+        return None
     numbers = re.findall(r"\d+", name)
     return int(numbers[-1]) if numbers else None
 
