@@ -78,8 +78,8 @@ def compare_command(
     gandiag compare x2.pt x4.pt --inputs low/ --targets high/ --metric psnr,ssim
     gandiag compare --history releases new.json --html trend.html
     """  # noqa: D301 - click reads the \b
-    from gandiag.cli.comparison_output import check_outputs, print_comparison, write_comparison
-    from gandiag.cli.output import progress_bar
+    from gandiag.cli.comparison_output import print_comparison, write_comparison
+    from gandiag.cli.output import check_outputs, progress_bar
     from gandiag.comparison.compare import compare
     from gandiag.comparison.given import expand
     from gandiag.comparison.pictures import pictures_of
@@ -87,6 +87,8 @@ def compare_command(
     check_outputs(csv_path, html_path, markdown_path, json_path)
     if not sources and history is None:
         raise UsageError("there is nothing to compare; name sources, or a --history")
+    if pictures and html_path is None:
+        raise UsageError("--pictures are a part of the report; add --html FILE, or leave that out")
     given: list[Given] = [*(_releases(history) if history is not None else []), *(expand(sources) if sources else [])]
 
     saved = all(each.result is not None for each in given)

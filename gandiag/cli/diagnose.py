@@ -51,13 +51,11 @@ def diagnose_command(
     Exit codes: 0 fine; 1 an alert at the --fail-on level; 2 bad usage or bad input.
     """  # noqa: D301 - click reads the \b
     from gandiag.cli.diagnosis_view import print_diagnosis
-    from gandiag.cli.output import check_writable, write_document
+    from gandiag.cli.output import check_outputs, write_document
     from gandiag.core.alert import at_least
     from gandiag.monitor.diagnose import diagnose
 
-    for path in (html, None if json_path in (None, "-") else Path(str(json_path))):
-        if path is not None:
-            check_writable(path)
+    check_outputs(html, json_path)
     diagnosis = diagnose(run, thresholds, map=_mapping(pairs))
     if html is not None:
         from gandiag.reports.run import write_run_report

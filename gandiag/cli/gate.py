@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gandiag.cli.options import COUNT, Scoring, debug_option, scoring_options
-from gandiag.cli.unused import refuse_given, scoring_names
+from gandiag.cli.unused import given_options, refuse_given, scoring_names
 from gandiag.core.errors import printable
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 COLOURS = {"passed": "green", "failed": "red", "inconclusive": "yellow"}
 SCORING = {*scoring_names(), "metrics", "against", "samples", "escalating", "max_samples"}
+VERDICT = {  # what a first policy has no use for
+    *("baseline", "first_release", "run", "escalating", "max_samples"),
+    *("junit", "markdown", "json_path", "record"),
+}
 _PATH = click.Path(path_type=Path)
 
 
@@ -78,16 +82,14 @@ def gate_command(
 
     Exit codes: 0 passed; 1 failed; 4 inconclusive, where on_inconclusive does not say what that means; 2 bad input.
     """  # noqa: D301 - click reads the \b
-    from gandiag.cli.output import check_writable
+    from gandiag.cli.output import check_outputs
     from gandiag.gates.gate import decide, open_run
     from gandiag.gates.history import record_run
     from gandiag.gates.looks import Looked
     from gandiag.gates.scored import gate_source
 
-    _check_words(source, policy_path, initial, out)
-    for path in (junit, markdown, out, None if json_path in (None, "-") else Path(str(json_path))):
-        if path is not None:
-            check_writable(path)
+    _check_words(source, policy_path, initial, out, record)
+    check_outputs(junit, markdown, out, json_path)
     saved = _saved(source)
     policy = None if policy_path is None else _policy(policy_path, saved)
 
@@ -145,11 +147,16 @@ def gate_command(
     return looked.verdict.exit_code
 
 
-def _check_words(source: str | None, policy: Path | None, initial: bool, out: Path | None) -> None:
+def _check_words(source: str | None, policy: Path | None, initial: bool, out: Path | None, record: Path | None) -> None:
+    """Refuse what does not go together, and what would go unused."""
     if initial and policy is not None:
         raise click.UsageError("--init writes a policy, and --policy reads one; give one of them")
     if initial and source is None:
         raise click.UsageError("--init needs a Result to look at: gandiag gate RESULT.json --init")
+    given = given_options(VERDICT) if initial else []
+    if given:
+        belong = "belong" if len(given) > 1 else "belongs"
+        raise click.UsageError(f"{' and '.join(given)} {belong} to a verdict, and --init gives none; leave that out")
     if not initial and policy is None:
         raise click.UsageError("--policy is missing; gandiag gate RESULT.json --init writes a first one")
     if out is not None and not initial:
@@ -158,6 +165,11 @@ def _check_words(source: str | None, policy: Path | None, initial: bool, out: Pa
         refuse_given(SCORING, "there is no source; leave that out")
     elif source.endswith(".json"):
         refuse_given(SCORING, "a saved Result has none; leave that out, or name its source")
+    if source is None and record is not None:
+        none = "--record adds a Result to a history, and there is none"
+        raise click.UsageError(f"{none}; name a source or a Result, or leave that out")
+    if given_options({"max_samples"}) and not given_options({"escalating"}):
+        raise click.UsageError("--max-samples is a bound of --escalate; add --escalate, or leave that out")
 
 
 def _saved(source: str | None) -> Result | None:

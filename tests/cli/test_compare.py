@@ -108,6 +108,12 @@ def test_how_to_score_is_refused_where_all_is_saved(gandiag_command, refused, sa
     assert finished.code == 0, finished.err
 
 
+def test_pictures_are_of_a_report(gandiag_command, refused, saved):
+    said = refused("compare", *saved, "--pictures")
+    assert "--pictures are a part of the report; add --html FILE, or leave that out" in said
+    assert gandiag_command("compare", *saved, "--no-pictures").code == 0
+
+
 def test_a_history_is_a_sweep_of_releases(gandiag_command, refused, saved, tmp_path):
     from gandiag.core.result import Result
     from gandiag.gates.history import record_run

@@ -80,6 +80,12 @@ def test_html(gandiag_command, broken, tmp_path):
     assert "non_finite" in (tmp_path / "report.html").read_text()
 
 
+def test_two_options_do_not_write_one_file(refused, calm, tmp_path):
+    said = refused("diagnose", calm, "--html", tmp_path / "out", "--json", tmp_path / "out")
+    assert "two options write the file" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_thresholds_from_a_file(gandiag_command, refused, broken, tmp_path):
     path = tmp_path / "limits.toml"
     path.write_text("non_finite = false\n")

@@ -238,6 +238,46 @@ def test_words_that_do_not_go_together(refused, write, result, monkeypatch, tmp_
     assert says in refused("gate", result, *words)
 
 
+VERDICT = ("--json", "--junit", "--markdown", "--record", "--baseline", "--run")
+
+
+@pytest.mark.parametrize("option", VERDICT)
+def test_init_takes_nothing_that_a_verdict_needs(refused, result, tmp_path, option):
+    said = refused("gate", result, "--init", "--out", tmp_path / "p.toml", option, tmp_path / "x")
+    assert f"{option} belongs to a verdict, and --init gives none; leave that out" in said
+    assert sorted(tmp_path.iterdir()) == [result]
+
+
+def test_flags_that_init_has_no_use_for(refused, result):
+    said = refused("gate", result, "--init", "--first-release", "--json", "-")
+    assert "--first-release and --json belong to a verdict" in said
+    assert "--escalate belongs to a verdict" in refused("gate", "ring8", "--init", "--escalate")
+
+
+def test_alerts_alone_are_not_recorded(refused, write, tmp_path):
+    policy = write("p.toml", '[[gate]]\nalert = "mode_collapse"\nmax_count = 0')
+    said = refused("gate", "--run", tmp_path / "run", "--policy", policy, "--record", tmp_path / "h")
+    assert (
+        "--record adds a Result to a history, and there is none; name a source or a Result, or leave that out" in said
+    )
+    assert not (tmp_path / "h").exists()
+
+
+def test_max_samples_bounds_nothing_without_escalate(refused, write, result):
+    policy = write("p.toml", EASY)
+    said = refused("gate", "ring8", "--policy", policy, "--max-samples", 900)
+    assert "--max-samples is a bound of --escalate; add --escalate, or leave that out" in said
+    assert "a saved Result has none" in refused("gate", result, "--policy", policy, "--max-samples", 900)
+
+
+def test_two_options_do_not_write_one_file(refused, write, result, tmp_path):
+    policy = write("p.toml", EASY)
+    for one, other in (("--json", "--junit"), ("--junit", "--markdown")):
+        said = refused("gate", result, "--policy", policy, one, tmp_path / "out", other, tmp_path / "out")
+        assert "two options write the file" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_bad_policy_is_found_before_anything_is_computed(refused, save_ring, write, monkeypatch):
     def scored(*_: object) -> None:
         raise AssertionError("it was scored")
