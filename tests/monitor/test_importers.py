@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
+import sys
 
 import pytest
 
 import gandiag
 from gandiag.core.errors import InputError, UnknownNameError, UsageError
+from gandiag.core.signals import SIGNALS
 from gandiag.monitor.importers.csv import read_csv
 from gandiag.monitor.importers.names import guess, mapped
 from gandiag.monitor.importers.series import Series, joined
@@ -112,6 +115,17 @@ class TestNames:
     def test_what_is_left_alone(self, name):
         assert guess(name, [0.5]) is None
 
+    @pytest.mark.parametrize("name", ["real_score", "train/real_score", "real_score@A"])
+    def test_a_plain_score_is_a_probability_or_a_score_by_its_values(self, name):
+        behind = "@A" if name.endswith("@A") else ""
+        assert guess(name, [0.1, 0.9]) == f"real_confidence{behind}"
+        assert guess(name, [-0.1, 0.9]) == f"real_score{behind}"
+        assert guess(name.replace("real", "fake"), [0.1, 0.9]) == f"fake_confidence{behind}"
+
+    def test_a_score_of_gandiag_s_own_sinks_stays_one(self):
+        assert guess("gandiag/real_score", [0.1, 0.9]) == "real_score"
+        assert guess("gandiag/A/fake_score", [0.1, 0.9]) == "fake_score@A"
+
     def test_overrides(self):
         found = mapped([series("mystery", [1.0]), series("d_loss", [2.0])], {"mystery": "generator_loss", "d_loss": ""})
         assert {signal: one.name for signal, one in found.series.items()} == {"generator_loss": "mystery"}
@@ -187,11 +201,17 @@ class TestJoining:
         assert record.signals["generator_loss"] == 1.0
         assert "real_score@A" not in record.signals
 
+    def test_the_mean_of_the_largest_numbers_is_no_crash(self):
+        (record,) = joined({"generator_loss": series("g", [sys.float_info.max] * 4, every=10)})
+        assert record.signals["non_finite_losses"] == 0
+        assert all(math.isfinite(value) for value in record.signals.values())
+
     def test_a_restart_undoes_what_it_repeats(self):
         one = Series("d_loss")
         for step, value in [(50, 1.0), (100, 2.0), (150, 3.0), (100, 4.0), (150, 5.0)]:
             one.add(step, value)
         assert list(zip(one.steps, one.values, strict=True)) == [(50, 1.0), (100, 2.0), (100, 4.0), (150, 5.0)]
+        assert (one.undone, one.resumptions) == (1, 1)
 
 
 class TestTables:
@@ -239,6 +259,112 @@ class TestTables:
         found, talk = self.read(tmp_path, f"epoch,iter,d_loss\n{rows}")
         assert found["d_loss"][0] == list(range(1, 16))
         assert "rows are counted" in talk
+
+    @pytest.mark.parametrize("epochs", [2, 4, 5, 100])
+    @pytest.mark.parametrize("name", ["batch", "iter", "it", "step"])
+    def test_no_epoch_is_lost_however_few_there_are(self, tmp_path, name, epochs):
+        rows = "".join(f"{epoch},{batch},{epoch}.5\n" for epoch in range(epochs) for batch in range(8))
+        found, talk = self.read(tmp_path, f"epoch,{name},d_loss\n{rows}")
+        assert found["d_loss"][0] == list(range(1, epochs * 8 + 1))
+        assert "rows are counted" in talk
+        assert "undone" not in talk
+
+    @pytest.mark.parametrize(("name", "epochs"), [("batch", 2), ("it", 4), ("step", 4)])
+    def test_steps_that_return_to_their_least_each_time_are_no_steps(self, tmp_path, name, epochs):
+        rows = "".join(f"{batch},0.5\n" for _ in range(epochs) for batch in range(1, 9))
+        found, talk = self.read(tmp_path, f"{name},d_loss\n{rows}")
+        assert found["d_loss"][0] == list(range(1, epochs * 8 + 1))
+        assert "rows are counted" in talk
+
+    def test_an_illness_of_an_earlier_epoch_is_seen(self, tmp_path):
+        rows = "".join(
+            f"{row // 500},{row % 500},{'nan' if 750 <= row < 1000 else '1.2'},0.9\n" for row in range(4 * 500)
+        )
+        path = tmp_path / "log.csv"
+        path.write_text(f"epoch,batch,loss_D,loss_G\n{rows}")
+        diagnosis = gandiag.diagnose(path)
+        assert [(alert.kind, alert.severity) for alert in diagnosis.alerts] == [("non_finite", "critical")]
+        assert diagnosis.last_step == 2000
+
+    @pytest.mark.parametrize(
+        ("steps", "epochs", "kept", "said"),
+        [
+            ((50, 100, 150, 100, 150), None, [50, 100, 100, 150], "3 values were undone by 1 resumption"),
+            ((50, 100, 150, 100, 150), (0, 0, 1, 0, 1), [50, 100, 100, 150], "2 values were undone by 1 resumption"),
+            ((50, 100, 150, 200, 100, 200, 150), None, [50, 100, 100, 150], "9 values were undone by 2 resumptions"),
+            ((50, 100, 150), None, [50, 100, 150], None),
+            ((50, 100, 150, 50, 100), None, [50, 50, 100], "6 values were undone by 1 resumption"),
+        ],
+    )
+    def test_a_resumed_run_says_what_it_undid(self, tmp_path, steps, epochs, kept, said):
+        rows = "".join(f"{step},{epoch},0.5,0.6\n" for step, epoch in zip(steps, epochs or steps, strict=True))
+        found, talk = self.read(tmp_path, f"step,{'epoch' if epochs else 'other'},d_loss,g_loss\n{rows}")
+        assert found["d_loss"][0] == found["g_loss"][0] == kept
+        assert talk == "steps from the column 'step'" + (f"; {said}" if said else "")
+
+    def test_a_column_with_a_cell_that_is_no_number_is_named(self, tmp_path):
+        path = tmp_path / "log.csv"
+        rows = "".join(f"{row},train,{'1e' if row == 59 else '1.5'},0.5\n" for row in range(1, 101))
+        path.write_text(f"step,phase,d_loss,g_loss\n{rows}")
+        diagnosis = gandiag.diagnose(path)
+        assert diagnosis.unmapped == {"d_loss": "row 60: '1e' is no number", "phase": "row 2: 'train' is no number"}
+        assert dict(diagnosis.mapping) == {"generator_loss": "g_loss"}
+        with pytest.raises(InputError, match="'d_loss' cannot be mapped: row 60: '1e' is no number"):
+            gandiag.diagnose(path, map={"d_loss": "discriminator_loss"})
+        assert gandiag.diagnose(path, map={"d_loss": ""}).unmapped["d_loss"] == "left out"
+
+    @pytest.mark.parametrize(
+        ("text", "g_loss"),
+        [
+            ("step,d_loss,g_loss\n50,1.5,2\n100,2.5,3e-", [2.0]),
+            ("step;d_loss;g_loss\n50;1,5;2,0\n100;2,5;3,0\n150;2,5;3,0e", [2.0, 3.0]),
+        ],
+    )
+    def test_a_last_cell_that_a_kill_cut_short_was_not_measured(self, tmp_path, text, g_loss):
+        found, _ = self.read(tmp_path, text)
+        assert found["g_loss"][1] == g_loss
+        assert len(found["d_loss"][1]) == len(g_loss) + 1
+
+    def test_only_the_very_last_cell_may_be_cut_short(self, tmp_path):
+        found, _ = self.read(tmp_path, "step,d_loss,g_loss\n50,1.5,2\n100,1e,3\n")
+        assert found == {"g_loss": ([50, 100], [2.0, 3.0])}
+        found, _ = self.read(tmp_path, "step,d_loss,g_loss\n50,1.5,2e\n100,1.5,3\n")
+        assert found == {"d_loss": ([50, 100], [1.5, 1.5])}
+
+    def test_where_no_column_can_be_read_the_first_bad_cell_is_named(self, tmp_path):
+        with pytest.raises(InputError, match=r"no columns of numbers.*'d_loss', row 2: 'x' is no number"):
+            self.read(tmp_path, "step,d_loss\n1,x\n2,3\n")
+
+    def test_probabilities_give_the_same_alerts_under_either_name(self, tmp_path):
+        rows = "".join(f"{step},0.9999,0.0001,1.2,0.9\n" for step in range(10, 4010, 10))
+        told = []
+        for names in ("D_x,D_G_z", "real_score,fake_score"):
+            path = tmp_path / "log.csv"
+            path.write_text(f"step,{names},d_loss,g_loss\n{rows}")
+            diagnosis = gandiag.diagnose(path)
+            told.append([(alert.step, alert.to_dict()) for alert in diagnosis.alerts])
+            assert {"real_confidence", "fake_confidence"} <= diagnosis.mapping.keys()
+        assert told[0] == told[1] != []
+
+    def test_a_square_beyond_a_float_s_range_stays_out_of_strict_json(self, tmp_path):
+        path = tmp_path / "log.csv"
+        rows = "".join(f"{step},0.2,1e200,{step / 1e4}\n" for step in range(50, 4050, 50))
+        path.write_text(f"step,auc,pairwise_distance_ratio,d_loss\n{rows}")
+        diagnosis = gandiag.diagnose(path)
+        assert {alert.kind for alert in diagnosis.alerts} == {"losing_discriminator"}
+        json.loads(diagnosis.to_json(), parse_constant=pytest.fail)
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_numbers_of_any_size_make_a_diagnosis_of_strict_json(self, tmp_path, seed):
+        rng = random.Random(seed)
+        names = [name for name in SIGNALS if not name.startswith("non_finite") and rng.random() < 0.7]
+        rows = (
+            ",".join([str(step), *(f"{rng.choice((1, -1)) * 10 ** rng.uniform(-308, 308):e}" for _ in names)])
+            for step in range(10, 3010, 10)
+        )
+        path = tmp_path / "log.csv"
+        path.write_text(f"step,{','.join(names)}\n" + "\n".join(rows))
+        json.loads(gandiag.diagnose(path).to_json(), parse_constant=pytest.fail)
 
     def test_epochs_are_steps_of_last_resort(self, tmp_path):
         _, talk = self.read(tmp_path, "epoch,d_loss\n1,0.5\n2,0.5\n")
@@ -306,7 +432,7 @@ class TestTensorBoard:
         json.loads(diagnosis.to_json(), parse_constant=pytest.fail)
 
     def test_the_sink_s_own_names_come_back(self, tmp_path):
-        from gandiag.core.signals import SIGNALS, Record
+        from gandiag.core.signals import Record
         from gandiag.monitor.sinks import SINKS
 
         sink = SINKS.load("tensorboard")(str(tmp_path))
@@ -318,6 +444,52 @@ class TestTensorBoard:
         found = diagnosis.log.records[0].signals
         assert {name: found[name] for name in names} == pytest.approx(names)
         assert found["auc@A"] == 0.5
+
+    def logged(self, folder, values):
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(folder)) as writer:
+            for name, step, value in values:
+                writer.add_scalar(name, value, step)
+        return read_events(folder)
+
+    @pytest.mark.parametrize("epochs", [3, 4, 100])
+    def test_steps_that_begin_anew_each_epoch_are_counted(self, tmp_path, epochs):
+        values = [
+            (name, batch, epoch + batch / 8)
+            for epoch in range(epochs)
+            for batch in range(8)
+            for name, every in (("d_loss", 1), ("g_loss", 4))
+            if batch % every == 0
+        ]
+        values += [("lr_g", epoch, 0.1) for epoch in range(epochs)]
+        found = self.logged(tmp_path, values)
+        steps = {one.name: one.steps for one in found}
+        assert steps == {
+            "d_loss": list(range(1, epochs * 8 + 1)),
+            "g_loss": list(range(1, epochs * 8 + 1, 4)),
+            "lr_g": list(range(epochs)),
+        }
+        assert found[0].values[8:10] == [1.0, 1.125]
+        (note,) = found.notes
+        assert note == f"steps of 'd_loss' begin anew {epochs - 1} times: rows are counted"
+        assert gandiag.diagnose(tmp_path).notes == (note,)
+
+    @pytest.mark.parametrize("again", [50, 100])
+    def test_a_resumed_run_says_what_it_undid(self, tmp_path, again):
+        steps = [*range(50, 350, 50), *range(again, 350, 50)]
+        found = self.logged(tmp_path, [(name, step, 1.0) for step in steps for name in ("d_loss", "g_loss")])
+        assert found[0].steps == [*range(50, again + 50, 50), *range(again, 350, 50)]
+        assert found.notes == (f"{2 * (300 - again) // 50} values were undone by 1 resumption",)
+
+    def test_of_a_run_that_was_repeated_the_last_one_is_read(self, tmp_path):
+        for run in range(3):
+            found = self.logged(tmp_path, [("d_loss", step, float(run)) for step in range(10, 60, 10)])
+        assert (found[0].steps, found[0].values) == ([10, 10, 10, 20, 30, 40, 50], [0.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+        assert found.notes == ("8 values were undone by 2 resumptions",)
+
+    def test_a_run_that_went_on_has_no_notes(self, tmp_path):
+        assert self.logged(tmp_path, [("d_loss", step, 1.0) for step in range(9)]).notes == ()
 
     def test_nested_folders_as_add_scalars_writes_them(self, tmp_path):
         from torch.utils.tensorboard import SummaryWriter

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gandiag.core.errors import InputError, shown
-from gandiag.monitor.importers.series import Series
+from gandiag.monitor.importers.series import RESUMPTIONS, Log, Series, begins_anew, goings_back, undone_note
 
 DELIMITERS = ",;\t|"
 STEPS = (
@@ -26,17 +26,19 @@ STEPS = (
     "n_iter",
     "batch",
 )
+WITHIN_EPOCH = frozenset({"batch", "iter", "it"})  # names that often count within an epoch
 EPOCHS = ("epoch", "epochs")
 TIMES = ("time", "wall time", "wall_time", "timestamp", "_timestamp", "elapsed", "elapsed_time", "relative time")
 RANGES = ("__MIN", "__MAX")  # what an export of Weights & Biases adds to each column
 NOT_MEASURED = frozenset({"", "none", "null", "na", "n/a", "-"})
-RESUMPTIONS = 3  # times that a column of steps may go back
 LONGEST_LINE = 1 << 20
 MOST_BYTES = 256 << 20
+Column = Sequence[float | None]
+Columns = dict[str, list[float | None]]
 
 
-def read_csv(path: str | os.PathLike[str]) -> tuple[list[Series], str]:
-    """The columns of numbers of a table, and a line on what was taken for the step.
+def read_csv(path: str | os.PathLike[str]) -> tuple[Log, str]:
+    """The columns of numbers of a table, and a line on what was taken for the step and what a resumption undid.
 
     Raises:
         InputError: it cannot be read, has no header, no numbers or rows of unequal length.
@@ -50,11 +52,11 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[list[Series], str]:
         raise InputError(f"{shown(path)} is no table: it is not UTF-8") from error
     except csv.Error as error:
         raise InputError(f"{shown(path)} is no table: {error}") from error
-    columns = {name: column for name, column in _numbers(header, rows).items() if not name.endswith(RANGES)}
+    columns, unread = _numbers(header, rows)
     step, talk = _steps(columns, len(rows))
     time = next((name for name in columns if name.strip().lower() in TIMES), None)
     times = columns[time] if time else None
-    series = []
+    series = Log(unread=unread)
     for name, column in columns.items():
         if name in (time, step) or name.strip().lower() in STEPS + EPOCHS:
             continue
@@ -70,8 +72,11 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[list[Series], str]:
         if one.steps:
             series.append(one)
     if not series:
-        raise InputError(f"{shown(path)} has no columns of numbers beside its steps; expected losses or other signals")
-    return series, talk
+        first = next((f" ({shown(name)}, {why})" for name, why in unread.items()), "")
+        what = f"{shown(path)} has no columns of numbers beside its steps{first}"
+        raise InputError(f"{what}; expected losses or other signals")
+    undone = undone_note(series)
+    return series, f"{talk}; {undone}" if undone else talk
 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -94,13 +99,16 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
         twice = next(name for name in header if header.count(name) > 1)
         raise InputError(f"{shown(path)} has two columns called {shown(twice)}; rename one")
     rows = [row for row in table if any(cell.strip() for cell in row) and [cell.strip() for cell in row] != header]
-    if rows and len(rows[-1]) < len(header):
+    short = bool(rows) and len(rows[-1]) < len(header)
+    if short:
         rows.pop()  # a kill cut it short
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise InputError(f"{shown(path)}, row {number}: {len(row)} cells, and {len(header)} in the header row")
     if delimiter == ";":
         rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+    if rows and not short and _number(rows[-1][-1]) is None:
+        rows[-1][-1] = ""  # a kill cut it short
     return header, rows
 
 
@@ -120,23 +128,28 @@ def _lines(path: Path) -> Iterator[str]:
             encoding = "utf-8"
 
 
-def _numbers(header: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[float | None]]:
-    """The columns that hold numbers alone."""
-    columns: dict[str, list[float | None]] = {}
+def _numbers(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Columns, dict[str, str]]:
+    """The columns that hold numbers alone, and of each other one where it does not."""
+    columns: Columns = {}
+    unread: dict[str, str] = {}
     for place, name in enumerate(header):
+        if name.endswith(RANGES):
+            continue
+        name = name or f"column {place + 1}"
         column: list[float | None] = []
-        for row in rows:
-            cell = row[place].strip()
-            if cell.lower() in NOT_MEASURED:
-                column.append(None)
-                continue
-            number = _number(cell)
-            if number is None:
+        for number, row in enumerate(rows, 2):
+            value = _number(row[place])
+            if value is None and not _not_measured(row[place]):
+                unread[name] = f"row {number}: {shown(row[place].strip())} is no number"
                 break
-            column.append(number)
+            column.append(value)
         else:
-            columns[name or f"column {place + 1}"] = column
-    return columns
+            columns[name] = column
+    return columns, unread
+
+
+def _not_measured(cell: str) -> bool:
+    return cell.strip().lower() in NOT_MEASURED
 
 
 def _number(cell: str, delimiter: str = "") -> float | None:
@@ -145,11 +158,12 @@ def _number(cell: str, delimiter: str = "") -> float | None:
     return float(cell)
 
 
-def _steps(columns: dict[str, list[float | None]], rows: int) -> tuple[str | None, str]:
+def _steps(columns: Columns, rows: int) -> tuple[str | None, str]:
     """The column of steps, by its name and its values."""
     low = {name.strip().lower(): name for name in columns}
+    epochs = [columns[low[name]] for name in EPOCHS if name in low]
     for name in STEPS:
-        if name in low and _counts(columns[low[name]]):
+        if name in low and _counts(columns[low[name]]) and not _within_epochs(name, columns[low[name]], epochs):
             return low[name], f"steps from the column {shown(low[name])}"
     for name in EPOCHS:
         if name in low and _counts(columns[low[name]]) and len(set(columns[low[name]])) == rows:
@@ -158,8 +172,18 @@ def _steps(columns: dict[str, list[float | None]], rows: int) -> tuple[str | Non
     return None, "no column of steps: rows are counted"
 
 
-def _counts(column: Sequence[float | None]) -> bool:
+def _counts(column: Column) -> bool:
     known = [value for value in column if value is not None]
     whole = all(math.isfinite(value) and 0 <= value < 1 << 53 and value == int(value) for value in known)
-    backwards = sum(later < earlier for earlier, later in itertools.pairwise(known))
-    return bool(known) and whole and backwards <= RESUMPTIONS and len(known) >= len(column) / 2
+    return bool(known) and whole and len(goings_back(known)) <= RESUMPTIONS and len(known) >= len(column) / 2
+
+
+def _within_epochs(name: str, column: Column, epochs: Iterable[Column]) -> bool:
+    """Whether steps begin anew in each epoch, by their own values or by an epoch that goes on where they go back."""
+    if begins_anew([step for step in column if step is not None], returns=1 if name in WITHIN_EPOCH else 2):
+        return True
+    for epoch in epochs:
+        known = [(step, e) for step, e in zip(column, epoch, strict=True) if step is not None and e is not None]
+        if any(later[0] < earlier[0] and later[1] > earlier[1] for earlier, later in itertools.pairwise(known)):
+            return True
+    return False

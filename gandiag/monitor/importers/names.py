@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gandiag.core.errors import InputError, UnknownNameError, UsageError, shown
 from gandiag.core.signals import QUALITY, SIGNALS
-from gandiag.monitor.importers.series import Series
+from gandiag.monitor.importers.series import Log, Series
 
 GENERATOR = frozenset({"g", "gen", "generator", "netg", "gnet"})
 DISCRIMINATOR = frozenset({"d", "dis", "disc", "discriminator", "netd", "dnet", "critic"})
@@ -71,10 +71,14 @@ def guess(name: str, values: Iterable[float] = ()) -> str | None:
         name: the foreign name.
         values: finite ones of the series; they tell a probability from a raw output.
     """
+    values = list(values)
     own = _own_name(name)
+    if own is not None and "gandiag/" not in name:  # other tools write probabilities under these names too
+        side, _, rest = own.partition("_score")
+        if side in SIDES and rest[:1] in ("", "@"):
+            return f"{side}_{_kind_of_output(values)}{rest}"
     if own is not None or VETOES.intersection(_words(name)):
         return own
-    values = list(values)
     last = name.rpartition("/")[2].strip().lower()
     if REAL_OUTPUT.fullmatch(last):
         return f"real_{_kind_of_output(values)}"
@@ -95,15 +99,20 @@ def mapped(series: Iterable[Series], overrides: Mapping[str, str] | None = None)
     Raises:
         UnknownNameError: an override names a series or a signal that is not there.
         UsageError: two overrides name one signal.
-        InputError: several runs lie in one log.
+        InputError: several runs lie in one log, or an override names a series that cannot be read.
     """
+    unread = series.unread if isinstance(series, Log) else {}
     series = list(series)
     overrides = dict(overrides or {})
     known = {one.name for one in series}
     taken: dict[str, Series] = {}
-    unmapped: dict[str, str] = {}
+    unmapped: dict[str, str] = dict(unread)
     for foreign, wanted in overrides.items():
-        if foreign not in known:
+        if foreign in unread:
+            if wanted:
+                raise InputError(f"{shown(foreign)} cannot be mapped: {unread[foreign]}; mend the log")
+            unmapped[foreign] = "left out"
+        elif foreign not in known:
             raise UnknownNameError("series", foreign, known)
         if wanted and check_signal(wanted) in (other for name, other in overrides.items() if name != foreign):
             raise UsageError(f"two series are mapped to {wanted}; keep one")

@@ -6,13 +6,14 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gandiag.core.run_log import as_logged
 from gandiag.core.signals import Record
 
 WINDOW = 50  # steps in a record at least, as in gandiag's own logs
+RESUMPTIONS = 3  # times that steps may go back; steps that do so more often begin anew in each epoch
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Series:
         steps: ascending.
         values: of each step; may hold NaN and infinity.
         times: seconds of each step from any origin; empty where the log has none.
+        undone: values that were taken out, since a resumed run went back before them.
+        resumptions: times that values were undone.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Series:
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    undone: int = 0
+    resumptions: int = 0
 
     @property
     def tag(self) -> str:
@@ -40,11 +45,14 @@ class Series:
 
     def add(self, step: int, value: float, time: float | None = None) -> None:
         """Take the next value; one of an earlier step undoes what came after that step, as a resumed run does."""
+        before = len(self.steps)
         while self.steps and self.steps[-1] > step:
             self.steps.pop()
             self.values.pop()
             if self.times:
                 self.times.pop()
+        self.undone += before - len(self.steps)
+        self.resumptions += len(self.steps) < before
         self.steps.append(step)
         self.values.append(value)
         if time is not None:
@@ -53,6 +61,49 @@ class Series:
     def finite(self) -> list[float]:
         """Its values without NaN and infinity."""
         return [value for value in self.values if math.isfinite(value)]
+
+
+class Log(list[Series]):
+    """The series of a foreign log, with what else is to be said of it.
+
+    Args:
+        series: all of them.
+        unread: foreign names whose values cannot be read, and why.
+        notes: on how the log was read.
+    """
+
+    def __init__(
+        self, series: Iterable[Series] = (), *, unread: Mapping[str, str] | None = None, notes: Iterable[str] = ()
+    ) -> None:
+        super().__init__(series)
+        self.unread = dict(unread or {})
+        self.notes = tuple(notes)
+
+
+def goings_back(steps: Sequence[float]) -> list[float]:
+    """The steps that lie before the one logged just before them."""
+    return [later for earlier, later in itertools.pairwise(steps) if later < earlier]
+
+
+def begins_anew(steps: Sequence[float], returns: int = 2) -> bool:
+    """Whether steps are counted within an epoch: a resumed run goes back seldom, and to a step in the middle.
+
+    Args:
+        steps: as they were logged.
+        returns: to the least step from which on, where there are no others, they are no resumptions.
+    """
+    back = goings_back(steps)
+    return len(back) > RESUMPTIONS or (len(back) >= returns and set(back) == {min(steps)})
+
+
+def undone_note(series: Sequence[Series]) -> str:
+    """How much resumptions undid, empty where they undid nothing."""
+    values = sum(one.undone for one in series)
+    times = max((one.resumptions for one in series), default=0)
+    if not values:
+        return ""
+    were = "1 value was" if values == 1 else f"{values:,} values were"
+    return f"{were} undone by {times} resumption{'s' if times > 1 else ''}"
 
 
 def joined(series: Mapping[str, Series]) -> list[Record]:
@@ -130,4 +181,5 @@ def _last(values: Sequence[float]) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(value / len(values) for value in values)
+    # Halves, so that no sum leaves the range of a float.
+    return 2 * math.fsum(value / len(values) / 2 for value in values)
