@@ -12,6 +12,7 @@ from signal_streams import after, alarms, from_the_start, healthy, run, stream
 from gandiag.core.alert import KINDS
 from gandiag.core.signals import SIGNALS, Record
 from gandiag.monitor.detectors import DETECTORS
+from gandiag.monitor.detectors._rules import found
 from gandiag.monitor.engine import Engine
 
 
@@ -550,3 +551,62 @@ def test_an_alert_says_what_it_measured_and_what_to_do(kind, change):
         assert 3 <= len(alert.advice) <= 6
         assert alert.advice[-1].startswith("To silence: thresholds={")
         assert alert.advice[0].startswith(("Check", "The last good step", "Usual"))
+
+
+def test_evidence_that_is_not_finite_is_left_out():
+    finding = found("warning", "one overflowed", {"auc": 0.5, "loss": math.inf, "gap": math.nan, "slope": None})
+    assert finding.evidence == {"auc": 0.5}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "auc",
+        "held_out_auc",
+        "generator_steps",
+        "generator_update_ratio",
+        "generator_gradient_norm",
+        "discriminator_loss",
+        "variance_ratio",
+    ],
+)
+@pytest.mark.parametrize("value", [1.7e308, "both"])
+def test_a_signal_at_the_end_of_a_float_s_range_gives_finite_evidence(name, value):
+    def change(step, signals):
+        return {name: (1.7e308 if step // 10 % 3 else -1.7e308) if value == "both" else value} if step > 1000 else {}
+
+    for alert in told(steps=2000, every=5, change=change):
+        assert all(math.isfinite(each) for each in alert.evidence.values()), alert
+
+
+@pytest.mark.parametrize("every", [5, 50])  # at 5, two values become one, whose mean overflows
+def test_losses_and_scores_of_any_size_are_correlated(every):
+    def change(step, signals):
+        size = 1.7e308 * (-1) ** (step // 5)
+        return {
+            "auc": 0.05,
+            "generator_loss": size,
+            "discriminator_loss": 1.7e308,
+            "real_score": size,
+            "fake_score": -size,
+            "generator_direction": None,
+            "discriminator_direction": None,
+        }
+
+    assert told(steps=2000, every=every, change=change)
+    assert told(steps=2000, every=every, change=lambda step, signals: {**change(step, signals), "fake_score": 1.7e308})
+
+
+def test_a_gradient_may_jump_from_a_peak_of_0():
+    def change(step, signals):  # every second norm is 0, and so is the least of each window
+        return {"generator_gradient_norm": 1e9 if step > 2500 else float(step % 20 > 0)}
+
+    (alert,) = [alert for alert in told(every=10, change=change) if alert.kind == "exploding_gradient"]
+    assert "inf times its past peak over 3" in alert.message
+
+
+def test_a_ratio_beyond_a_float_s_range_is_an_imbalance():
+    alerts = told(change=after(1500, generator_update_ratio=1e-200, discriminator_update_ratio=1e200))
+    assert "imbalance" in {alert.kind for alert in alerts}
+    alerts = told(change=after(1500, generator_update_ratio=1e200, discriminator_update_ratio=1e-200))
+    assert "imbalance" in {alert.kind for alert in alerts}

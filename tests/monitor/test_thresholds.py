@@ -10,6 +10,7 @@ from signal_streams import after, run, stream
 
 from gandiag.core.errors import InputError, UnknownNameError, UsageError
 from gandiag.monitor.detectors import DETECTORS
+from gandiag.monitor.detectors._seen import Seen
 from gandiag.monitor.engine import Engine
 from gandiag.monitor.thresholds import read_thresholds, settled
 
@@ -58,6 +59,47 @@ def test_false_leaves_a_kind_out_and_true_keeps_it():
 def test_what_cannot_be_used_is_refused(thresholds, error, text):
     with pytest.raises(error, match=text):
         Engine(thresholds)
+
+
+def lowest(kind):
+    return {
+        field.name: type(field.default)(field.metadata["low"])
+        for field in dataclasses.fields(DETECTORS.load(kind).thresholds)
+    }
+
+
+ILL = {
+    "healthy": None,
+    "nothing": lambda step, signals: dict.fromkeys(signals, 0.0),
+    "collapse": after(1500, variance_ratio=0.01, vendi_ratio=0.01, coverage=0.01, auc=0.999, real_confidence=1.0),
+    "explosion": after(1500, generator_gradient_norm=1e9, discriminator_gradient_norm=1e9, score_magnitude=1e9),
+    "gradient gone": after(1500, generator_gradient_norm=0.0, generator_gradient_zero=1.0),
+    "gradient that comes": lambda step, signals: {"generator_gradient_norm": 0.0} if step % 1000 < 600 else {},
+    "evaluations": lambda step, signals: {"quality_fid": float(step), "quality_fid_stderr": 0.1},
+}
+
+
+@pytest.mark.parametrize("change", ILL.values(), ids=ILL)
+@pytest.mark.parametrize("kind", DETECTORS.names())
+def test_the_least_values_in_range_can_be_used(kind, change):
+    values = lowest(kind)
+    records = stream(steps=3000, change=change)
+    run(Engine({kind: values}), records)
+    for name, value in values.items():
+        run(Engine({other: other == kind and {name: value} for other in DETECTORS.names()}), records)
+
+
+def test_the_least_values_of_all_kinds_can_be_used_together():
+    run(Engine({kind: lowest(kind) for kind in DETECTORS.names()}), stream(change=after(1500, auc=0.0)))
+
+
+def test_a_time_constant_of_0_takes_the_latest_value_alone():
+    records = stream(steps=2000, change=lambda step, signals: {"auc": 0.8 if step % 1000 else 0.05})
+    seen = Seen({"auc"})
+    for record in records:
+        seen.take(record)
+    assert seen.mean("auc", 0) == 0.05
+    assert seen.mean("auc", 100) > 0.3
 
 
 def test_a_file(tmp_path):

@@ -80,9 +80,10 @@ def _differences(seen: Seen, one: str, other: str) -> dict[int, float]:
 
 def _correlation(seen: Seen, name: str, scores: dict[int, float]) -> float | None:
     pairs = [(value, scores[step]) for step, value in seen.points(name, WINDOW) if step in scores]
+    pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
     if len(pairs) < RECORDS:
         return None
-    one_mean, other_mean = (math.fsum(pair[side] for pair in pairs) / len(pairs) for side in (0, 1))
+    one_mean, other_mean = (math.fsum(pair[side] / len(pairs) for pair in pairs) for side in (0, 1))
     one = [first - one_mean for first, _ in pairs]
     other = [second - other_mean for _, second in pairs]
     # Scaled first, so that no square leaves the range of a float.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -40,8 +41,9 @@ BETWEEN = Finding(clear=False)  # nothing wrong, but not far enough from it to e
 def found(
     severity: Severity, message: str, evidence: Mapping[str, float | None], advice: tuple[str, ...] = ()
 ) -> Finding:
-    """A finding; evidence that was not measured is left out."""
-    return Finding(severity, False, message, {name: v for name, v in evidence.items() if v is not None}, advice)
+    """A finding; evidence that was not measured, or left the range of a float, is left out."""
+    known = {name: value for name, value in evidence.items() if value is not None and math.isfinite(value)}
+    return Finding(severity, False, message, known, advice)
 
 
 def always(thresholds: object, seen: Seen) -> bool:

@@ -134,10 +134,12 @@ class Seen:
         return statistics.median(values) if values else None
 
     def mean(self, name: str, constant: int, *, least: int = 3) -> float | None:
-        """The exponential mean with a time constant in steps, or None."""
+        """The exponential mean with a time constant in steps, or None; the latest value where the constant is 0."""
         points = self.points(name, 4 * constant, least=least)
         if not points:
             return None
+        if not constant:
+            return points[-1][1]
         weights = [math.exp((step - self.step) / constant) for step, _ in points]
         total = sum(weights)
         if not total > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -60,10 +61,11 @@ def judge_jump(player: str, t: Thresholds, seen: Seen) -> Finding:
     if now > t.jump * past and now > t.beyond * peak and past > 0:
         seen.memory.setdefault(f"{player}_base", past)
         agreeing = _agreeing(player, t, seen)
+        beyond = now / peak if peak else math.inf
         message = (
             f"the {player}'s gradient norm is {number(now)} (at least, over {t.window} steps), {number(now / past)}"
             f" times its"
-            f" trailing median {number(past)} over {number(t.jump)}, and {number(now / peak)} times its past peak over"
+            f" trailing median {number(past)} over {number(t.jump)}, and {number(beyond)} times its past peak over"
             f" {number(t.beyond)}{agreeing}: training diverges"
         )
         evidence = {name: now, "trailing_median": past, "past_peak": peak, **_more(player, seen)}

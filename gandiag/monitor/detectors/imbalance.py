@@ -55,8 +55,9 @@ def compare(what: str, signal: str, value: Callable[[str, Seen], float | None]) 
         if 1 / t.ratio <= ratio <= t.ratio:
             return NOTHING if 2 / t.ratio <= ratio <= t.ratio / 2 else BETWEEN
         more, less = ("discriminator", "generator") if ratio > 1 else ("generator", "discriminator")
+        times = max(ratio, other / one)  # the ratio itself may have become 0
         message = (
-            f"the {more} has {number(max(ratio, 1 / ratio))} times the {what} of the {less}, over {number(t.ratio)} for"
+            f"the {more} has {number(times)} times the {what} of the {less}, over {number(t.ratio)} for"
             f" {t.hold} steps: the game is lopsided, unless you mean it so"
         )
         return found("info", message, {f"discriminator_{signal}": one, f"generator_{signal}": other}, ADVICE)
