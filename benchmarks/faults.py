@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from gandiag import Alert
 
-from ledger import ROOT, ROWS, Ledger
+from ledger import ROOT, ROWS, Ledger, write_page
 
 sys.path[0] = str(ROOT)  # not this folder, where other benchmarks have the names of packages
 PAGE = ROOT / "docs" / "fault-results.md"
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows.append(row)
     text = page(rows, options.minutes)
     if options.docs:
-        PAGE.write_text(text, encoding="utf-8")
+        write_page(PAGE, text, rows)
     print(text)
     return 0
 

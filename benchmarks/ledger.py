@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,17 @@ class Ledger:
         line = json.dumps({"name": name, "settings": fingerprint(settings), "row": row}, allow_nan=False)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def write_page(page: Path, text: str, rows: Sequence[object]) -> None:
+    """Put a page in the place of the old one, unless there is nothing on it.
+
+    Raises:
+        SystemExit: there are no rows.
+    """
+    if not rows:
+        raise SystemExit(f"{page.name} stays as it is: there are no rows of the settings that hold now")
+    page.write_text(text, encoding="utf-8")
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

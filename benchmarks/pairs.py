@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger import ROOT, ROWS, Ledger
+from ledger import ROOT, ROWS, Ledger, write_page
 from recipes import Job, done
 
 PAGE = ROOT / "docs" / "promised-pairs.md"
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     losses = [] if options.only else tracked(ledger, None if options.collect else options.out, options.seeds)
     text = page(beds, found, losses)
     if options.docs:
-        PAGE.write_text(text, encoding="utf-8")
+        write_page(PAGE, text, [row for rows in found.values() for row in rows])
     print(text)
     return 0
 

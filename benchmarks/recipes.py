@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger import ROOT, ROWS, Ledger, fingerprint
+from ledger import ROOT, ROWS, Ledger, fingerprint, write_page
 
 sys.path[0] = str(ROOT)  # not this folder, where other benchmarks have the names of packages
 PAGE = ROOT / "docs" / "reference-results.md"
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = done(jobs, Ledger(options.rows), None if options.collect else options.out, options.samples)
     text = page(rows)
     if options.docs:
-        PAGE.write_text(text, encoding="utf-8")
+        write_page(PAGE, text, rows)
     print(text)
     return 0
 

@@ -46,3 +46,11 @@ def test_the_rows_that_are_kept_can_be_read(ledger):
     assert files
     for file in files:
         assert ledger.Ledger(file).find("no such run", {}) is None, file
+
+
+def test_a_page_is_not_emptied(ledger, tmp_path):
+    page = tmp_path / "page.md"
+    ledger.write_page(page, "a table", [{"modes": 8}])
+    with pytest.raises(SystemExit, match=r"page\.md stays as it is"):
+        ledger.write_page(page, "no table", [])
+    assert page.read_text(encoding="utf-8") == "a table"
