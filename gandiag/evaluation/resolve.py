@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from gandiag.sources.formats import SourceOptions, find_file, open_file
 from gandiag.sources.generator import checkpoint_source, generator_source
 from gandiag.sources.inputs import Inputs, shapes_of
 from gandiag.sources.items import items_source
+from gandiag.sources.labels import Labels, named_labels
+from gandiag.sources.latents import Latents, named_latents
 from gandiag.sources.sample_names import IMAGE_KEYS, LABEL_KEYS
 from gandiag.sources.saved import sample_tensors
 from gandiag.sources.stdin import STDIN, stdin_source
@@ -78,13 +80,15 @@ def open_source(
         if not isinstance(image, ImageSpec) or (access.inputs is None and not isinstance(latent, Latent)):
             raise UsageError("a network or function needs latent=Latent(dim) and image=ImageSpec(shape, range)")
         name = type(samples).__name__ if isinstance(samples, nn.Module) else getattr(samples, "__name__", "function")
+        options, fed = access.generator, access.inputs
         return generator_source(
             samples,
             name=name,
-            latent=latent,
-            latents=None if access.inputs is None else _own_inputs(access.inputs, access.generator, name),
+            latents=_own_latents(cast(Latent, latent), options, name)
+            if fed is None
+            else _own_inputs(fed, options, name),
             image=image,
-            conditioning=conditioning,
+            labels=_own_labels(conditioning, options, name),
             seed=access.seed,
             device=access.device,
             precision=access.precision,
@@ -131,6 +135,24 @@ def _mapping(samples: Mapping[Any, Any], access: Access) -> Source:
 def reference_access(access: Access) -> Access:
     """How references are opened: a drawn one has its own stream, the same for every seed and disjoint from all."""
     return replace(access, seed=seeds.integer(0, "reference"), generator=GeneratorOptions(), inputs=None)
+
+
+def _own_latents(latent: Latent, options: GeneratorOptions, name: str) -> Latents:
+    """What a network in memory is fed, drawn as the options say."""
+    said = ("--noise", "--truncation", "--labels", "--label-format")
+    if unfit := [each for each in options.given() if each not in said]:
+        message = f"{', '.join(unfit)} does not apply to {name}, a network in memory"
+        raise UsageError(f"{message}; say it with latent=, image= and conditioning=, or leave it out")
+    return named_latents(options.noise, latent, options.truncation)
+
+
+def _own_labels(conditioning: Conditioning | None, options: GeneratorOptions, name: str) -> Labels | None:
+    """The labels of a network in memory, as the options say; None for one that takes none."""
+    if conditioning is not None:
+        return named_labels(options.labels, conditioning.num_classes, options.label_format or "index")
+    if options.labels is not None:
+        raise UsageError(f"labels were given, and {name} takes none; say how many with conditioning=Conditioning(10)")
+    return None
 
 
 def _own_inputs(inputs: Source, options: GeneratorOptions, name: str) -> Inputs:

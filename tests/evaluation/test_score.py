@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import gandiag
-from gandiag import ImageSpec, InputError, Latent, UsageError
+from gandiag import Conditioning, GeneratorOptions, ImageSpec, InputError, Latent, UsageError
 from gandiag.evaluation.resolve import _placed
 from gandiag.evaluation.scorer import Scorer, Settings
 from gandiag.statistics.feature_bank import features_of, logits_of
@@ -240,3 +240,23 @@ def test_held_out_samples_that_no_metric_takes_are_told_and_those_that_cannot_be
     assert "--held-out does not apply: none of these metrics takes other real samples" in found.warnings
     with pytest.raises(InputError, match=r"none\.npy"):
         ring(held_out=tmp_path / "none.npy")
+
+
+def test_what_is_said_of_a_network_in_memory_counts_or_is_refused():
+    shared = {"latent": Latent(2), "image": ImageSpec((2,), None), "against": "ring8", "samples": 300}
+    truncated = gandiag.score(lambda noise: noise, "fid", generator=GeneratorOptions(truncation=0.01), **shared)
+    assert truncated["fid"].value > gandiag.score(lambda noise: noise, "fid", **shared)["fid"].value
+    one_class = gandiag.score(
+        lambda noise, labels: noise + 5 * labels[:, None],
+        "fid",
+        conditioning=Conditioning(3),
+        generator=GeneratorOptions(labels="2"),
+        **shared,
+    )
+    assert one_class["fid"].value == pytest.approx(2 * 10**2, rel=0.2)  # both coordinates are 10 off
+    for options, told in (
+        ({"classes": 3}, "--classes does not apply to <lambda>, a network in memory"),
+        ({"labels": "2"}, "labels were given, and <lambda> takes none"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            gandiag.score(lambda noise: noise, "fid", generator=GeneratorOptions(**options), **shared)
