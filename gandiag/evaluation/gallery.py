@@ -47,11 +47,9 @@ def make_gallery(
     """
     notes: list[str] = []
     fakes = [_opened(each, access, notes) for each in sources]
-    named = (
-        against
-        if against is not None
-        else next((fake.info.dataset for fake in fakes if fake is not None and fake.info.dataset), None)
-    )
+    named = against
+    if named is None:
+        named = next((fake.info.dataset for fake in fakes if fake is not None and fake.info.dataset), None)
     real = None if named is None else _opened(named, reference_access(access), notes)
     fakes = [_following(fake, real, notes) for fake in fakes]
     everything = [source for source in (*fakes, real) if source is not None]

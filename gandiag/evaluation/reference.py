@@ -134,7 +134,8 @@ def open_held_out(held_out: Samples | None, real: Source | None, fake: Source, a
     if held_out is not None:
         # What is drawn is drawn anew: with the reference's own seed it would be the reference.
         named = open_source(held_out, replace(access, seed=access.seed + 1))
-        if real is not None and named.info.sha256 is not None and named.info.sha256 == real.info.sha256:
+        known = named.info.size is not None and named.info.sha256 is not None  # not of a generator: its file's, for all
+        if known and real is not None and named.info.sha256 == real.info.sha256:
             raise InputError(f"--held-out: {named.info.name} holds the reference's own samples; name others")
         return named
     if not isinstance(real, Dataset):

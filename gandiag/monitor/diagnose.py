@@ -15,7 +15,7 @@ from gandiag.core.run_log import FILE_NAME, RunLog, last_good_step, read_run_log
 from gandiag.core.signals import SIGNALS
 from gandiag.monitor.importers.csv import read_csv
 from gandiag.monitor.importers.names import mapped
-from gandiag.monitor.importers.series import Log, joined
+from gandiag.monitor.importers.series import joined
 from gandiag.monitor.importers.tensorboard import event_folders, read_events
 from gandiag.monitor.replay import replay_all
 from gandiag.monitor.thresholds import Thresholds, as_mapping
@@ -150,19 +150,12 @@ def diagnose(
     form, place = _format(path)
     if form == "gandiag":
         return _own(path, place, limits, map)
-    notes: tuple[str, ...] = ()
-    series: Log
-    if form == "csv":
-        series, talk = read_csv(place)
-        notes = (talk,)
-    else:
-        series = read_events(place)
-        notes = series.notes
+    series = read_csv(place) if form == "csv" else read_events(place)
     found = mapped(series, map)
     log = RunLog({}, tuple(joined(found.series)), ())
     alerts, inactive = replay_all(log.records, limits)
     mapping = {signal: one.name for signal, one in found.series.items()}
-    return Diagnosis(str(path), form, log, tuple(alerts), inactive, mapping, found.unmapped, notes)
+    return Diagnosis(str(path), form, log, tuple(alerts), inactive, mapping, found.unmapped, series.notes)
 
 
 def _own(path: Path, place: Path, thresholds: Thresholds | None, map: Mapping[str, str] | None) -> Diagnosis:

@@ -42,6 +42,12 @@ def test_a_drawn_dataset_that_is_named_as_held_out_is_drawn_anew():
         gandiag.score("mnist:test", "memorization", against="mnist", held_out="mnist", samples=100)
 
 
+def test_a_generator_is_its_own_reference_and_held_out_samples_too(save_picture_generator):
+    path = save_picture_generator()
+    found = gandiag.score(path, "memorization", against=path, held_out=path, extractor="pixels", samples=200)
+    assert all(score.status != "undefined" for score in found.scores.values())
+
+
 def test_a_file_of_another_tool_gives_the_value_and_says_what_it_does_not_know(tmp_path, images):
     write_npz(tmp_path / "mnist.npz", build_statistics("mnist:test"))
     direct = gandiag.score(images, "fid", against="mnist:test")["fid"]

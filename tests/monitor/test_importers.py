@@ -218,7 +218,8 @@ class TestTables:
     def read(self, tmp_path, text, name="log.csv"):
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        found, talk = read_csv(path)
+        found = read_csv(path)
+        (talk,) = found.notes
         return {one.name: (one.steps, one.values) for one in found}, talk
 
     @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ Column = Sequence[float | None]
 Columns = dict[str, list[float | None]]
 
 
-def read_csv(path: str | os.PathLike[str]) -> tuple[Log, str]:
-    """The columns of numbers of a table, and a line on what was taken for the step and what a resumption undid.
+def read_csv(path: str | os.PathLike[str]) -> Log:
+    """The columns of numbers of a table; a note says what was taken for the step, and what a resumption undid.
 
     Raises:
         InputError: it cannot be read, has no header, no numbers or rows of unequal length.
@@ -76,7 +76,8 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[Log, str]:
         what = f"{shown(path)} has no columns of numbers beside its steps{first}"
         raise InputError(f"{what}; expected losses or other signals")
     undone = undone_note(series)
-    return series, f"{talk}; {undone}" if undone else talk
+    series.notes = (f"{talk}; {undone}" if undone else talk,)
+    return series
 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]]]:
