@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,24 @@ def files_of_at_most():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def coming_and_going() -> Iterator[Callable[[str | Path], Path]]:
+    """Lets another process make and remove a file all the time, until the test ends."""
+    code = "import pathlib, sys\nfile = pathlib.Path(sys.argv[1])\nwhile True: file.touch(); file.unlink(True)"
+    with ExitStack() as running:
+
+        def begin(path: str | Path) -> Path:
+            path = Path(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            other = running.enter_context(subprocess.Popen([sys.executable, "-c", code, path]))
+            running.callback(other.kill)
+            while not path.exists():
+                pass
+            return path
+
+        yield begin
 
 
 @pytest.fixture

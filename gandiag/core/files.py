@@ -120,8 +120,9 @@ def check_ratio(size: int, compressed: int, title: str) -> None:
 
 def _mode(path: Path) -> int:
     """The permissions of the file at a path, or those of any new file."""
-    if path.exists():
+    try:
         return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    except FileNotFoundError:  # asked for once: another process may remove it between two questions
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -138,7 +139,10 @@ class Cache:
 
 def _taken(path: Path) -> bool:
     """Whether something other than a file stands there: a folder, or a pipe, which would be waited for."""
-    return path.exists() and not path.is_file()
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # asked once: between two questions another process may drop the entry
+        return False
 
 
 class _RemovedByOtherError(Exception):

@@ -57,6 +57,14 @@ def test_the_permissions_of_a_file_that_is_there_stay(tmp_path):
         assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", mode)
 
 
+def test_a_file_that_another_process_removes_all_the_time_is_written(tmp_path, coming_and_going):
+    path = coming_and_going(tmp_path / "file")
+    for _ in range(1500):
+        with atomic_write(path) as temporary:
+            temporary.write_text("new")
+    assert [item for item in path.parent.iterdir() if item != path] == []
+
+
 @pytest.mark.parametrize("existing", [True, False])
 def test_a_link_stays_one_and_what_it_leads_to_gets_the_content(tmp_path, existing):
     (tmp_path / "there").mkdir()

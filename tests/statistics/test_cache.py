@@ -184,6 +184,13 @@ def test_a_folder_in_the_place_of_an_entry_stays_and_is_warned_of(cache, warned)
     assert cache.load({"other": 1}) is not None
 
 
+def test_an_entry_that_another_process_drops_meanwhile_is_a_miss_and_no_trouble(cache, warned, coming_and_going):
+    coming_and_going(cache.path(KEY))
+    for _ in range(3000):
+        cache.load({**KEY})
+    assert all("it is computed again" in line for line in warned)  # an empty file is damaged, but a file
+
+
 def test_what_was_used_longest_ago_is_dropped_first(tmp_path, warned):
     cache = Cache(tmp_path, warn=warned.append, limit=3 * 60_000)
     keys = [{"entry": number} for number in range(4)]
