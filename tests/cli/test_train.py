@@ -50,9 +50,8 @@ def test_a_resumed_run_ends_where_the_whole_one_does(gandiag_command, tmp_path):
         env=environment,
         preexec_fn=obey_ctrl_c,
     )
-    while running.poll() is None and not (tmp_path / "parts" / "config.json").exists():
+    while running.poll() is None and not (tmp_path / "parts" / "run.jsonl").exists():
         time.sleep(0.02)
-    time.sleep(0.3)
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     if running.returncode == 0:
