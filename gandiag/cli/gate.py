@@ -88,7 +88,7 @@ def gate_command(
     from gandiag.gates.looks import Looked
     from gandiag.gates.scored import gate_source
 
-    _check_words(source, policy_path, initial, out, record)
+    _check_words(source, policy_path, initial, out)
     check_outputs(junit, markdown, out, json_path)
     saved = _saved(source)
     policy = None if policy_path is None else _policy(policy_path, saved)
@@ -147,7 +147,7 @@ def gate_command(
     return looked.verdict.exit_code
 
 
-def _check_words(source: str | None, policy: Path | None, initial: bool, out: Path | None, record: Path | None) -> None:
+def _check_words(source: str | None, policy: Path | None, initial: bool, out: Path | None) -> None:
     """Refuse what does not go together, and what would go unused."""
     if initial and policy is not None:
         raise click.UsageError("--init writes a policy, and --policy reads one; give one of them")
@@ -165,8 +165,10 @@ def _check_words(source: str | None, policy: Path | None, initial: bool, out: Pa
         refuse_given(SCORING, "there is no source; leave that out")
     elif source.endswith(".json"):
         refuse_given(SCORING, "a saved Result has none; leave that out, or name its source")
-    if source is None and record is not None:
-        none = "--record adds a Result to a history, and there is none"
+    useless = given_options({"baseline", "first_release", "record"}) if source is None else []
+    if useless:
+        goes = "go" if len(useless) > 1 else "goes"
+        none = f"{' and '.join(useless)} {goes} with a Result, and there is none"
         raise click.UsageError(f"{none}; name a source or a Result, or leave that out")
     if given_options({"max_samples"}) and not given_options({"escalating"}):
         raise click.UsageError("--max-samples is a bound of --escalate; add --escalate, or leave that out")

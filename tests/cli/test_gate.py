@@ -146,6 +146,8 @@ def test_alerts_need_no_source(gandiag_command, refused, write, tmp_path):
     assert finished.code == 1
     assert "step 9 (critical)" in finished.out
     assert "name it with --run" in refused("gate", "--policy", policy)
+    said = refused("gate", "--run", tmp_path / "run", "--policy", policy, "--baseline", "old.json", "--first-release")
+    assert "--baseline and --first-release go with a Result, and there is none" in said
     assert "does not exist" in refused("gate", "--run", tmp_path / "none", "--policy", policy)
     assert "needs no source" in refused("gate", "ring8", "--run", tmp_path / "run", "--policy", policy)
 
@@ -257,9 +259,7 @@ def test_flags_that_init_has_no_use_for(refused, result):
 def test_alerts_alone_are_not_recorded(refused, write, tmp_path):
     policy = write("p.toml", '[[gate]]\nalert = "mode_collapse"\nmax_count = 0')
     said = refused("gate", "--run", tmp_path / "run", "--policy", policy, "--record", tmp_path / "h")
-    assert (
-        "--record adds a Result to a history, and there is none; name a source or a Result, or leave that out" in said
-    )
+    assert "--record goes with a Result, and there is none; name a source or a Result, or leave that out" in said
     assert not (tmp_path / "h").exists()
 
 
