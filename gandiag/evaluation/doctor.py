@@ -20,7 +20,7 @@ from gandiag.datasets import DATASETS, load_dataset
 from gandiag.evaluation import environment
 from gandiag.evaluation.finding import Finding
 from gandiag.extractors import EXTRACTORS, open_extractor
-from gandiag.statistics.cache import SUFFIX, default_cache_folder
+from gandiag.statistics.cache import default_cache_folder, entries_of
 
 GIB, MIB = 2**30, 2**20
 LITTLE_SPACE = 2 * GIB  # features of 50,000 samples and 2048 numbers are 0.4 GiB a side
@@ -144,9 +144,7 @@ def _disk(name: str, folder: Path, remedy: str) -> Finding:
 def _cache(folder: Path) -> Finding:
     finding = _disk("cache", folder, "gandiag score --cache FOLDER, or GANDIAG_CACHE=FOLDER")
     try:
-        sizes = (
-            [entry.stat().st_size for entry in folder.iterdir() if entry.suffix == SUFFIX] if folder.is_dir() else []
-        )
+        sizes = [size for _, _, size in entries_of(folder)] if folder.is_dir() else []
     except OSError as error:
         text = f"{folder} cannot be read: {error.strerror or error}"
         return Finding("machine", "cache", "note", text, finding.remedy)

@@ -118,7 +118,7 @@ class Cache:
         return self.folder / f"{fingerprint(key)}{SUFFIX}"
 
     def _evict(self, kept: Path) -> None:
-        entries = sorted(_entries(self.folder), key=lambda entry: (entry[0] == kept, entry[1], entry[0]))
+        entries = sorted(entries_of(self.folder), key=lambda entry: (entry[0] == kept, entry[1], entry[0]))
         total = sum(size for _, _, size in entries)
         for path, _, size in entries:
             if total <= self._limit or path == kept:
@@ -182,8 +182,12 @@ def _remove_unless_written(part: Path) -> None:
             part.unlink()
 
 
-def _entries(folder: Path) -> Iterator[tuple[Path, int, int]]:
-    """Path, time of the last use in nanoseconds, and size of every entry."""
+def entries_of(folder: Path) -> Iterator[tuple[Path, int, int]]:
+    """Path, time of the last use in nanoseconds, and size in bytes of every entry of a cache that others may use.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
     with os.scandir(folder) as found:
         for item in found:
             with suppress(FileNotFoundError):
