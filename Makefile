@@ -42,6 +42,7 @@ check: $(VENV)/.installed-dev  ## Lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases --allow-untyped-calls --follow-imports=silent benchmarks/*.py
 
 format: $(VENV)/.installed-dev  ## Put the code into the house format
 	$(BIN)/ruff check --fix .

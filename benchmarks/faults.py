@@ -163,7 +163,7 @@ def run(job: Job, folder: Path, minutes: float) -> dict[str, Any]:
     asked = TrainingRequest(job.recipe, folder, job.dataset, seed=job.seed, fault=fault, monitor=True)
     chosen, config = decide(asked)
     course = prepare(chosen)
-    noise = torch.randn(SHOWN, chosen.recipe.latent.dim, generator=torch.Generator().manual_seed(job.seed))
+    noise = torch.randn(SHOWN, chosen.recipe.prior.dim, generator=torch.Generator().manual_seed(job.seed))
     real = to_range(load_dataset(job.dataset).read(0, SHOWN))
     began, log = time.monotonic(), GrowingLog(folder / "run.jsonl")
     looks: list[Tensor] = []

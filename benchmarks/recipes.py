@@ -224,16 +224,16 @@ def fid_of_enlarged(path: Path, dataset: str) -> dict[str, float]:
     from reference_models.training.data import to_range
 
     found = load_checkpoint(path)
-    scale = found.image.shape[-1] // found.input.shape[-1]
+    scale = 1 if found.input is None else found.image.shape[-1] // found.input.shape[-1]
     if scale == 1:
         return {}
     held_out, reference = load_dataset(dataset, split="test"), f"{dataset}:test"
-    small = shrunk(to_range(held_out.read(0, held_out.info.size)), scale)
+    small = shrunk(to_range(held_out.read(0, held_out.info.size or held_out.samples)), scale)
     scores = {
         "fid": score(path, "fid", inputs=(small + 1) / 2, against=reference, device="cpu"),
         "fid_bicubic": score((bicubic(small, scale).clamp(-1, 1) + 1) / 2, "fid", against=reference, device="cpu"),
     }
-    return {name: result.scores["fid"].value for name, result in scores.items()}
+    return {name: value for name, result in scores.items() if (value := result.scores["fid"].value) is not None}
 
 
 def label_accuracy(path: Path, dataset: str, samples: int | None) -> float:
@@ -244,6 +244,7 @@ def label_accuracy(path: Path, dataset: str, samples: int | None) -> float:
     import torch
 
     from gandiag import load_checkpoint, load_dataset
+    from gandiag.core.modes import MixtureModes
     from gandiag.core.protocols import ExtractorOptions
     from gandiag.extractors import open_extractor
     from gandiag.sources.generator import checkpoint_source
@@ -254,13 +255,13 @@ def label_accuracy(path: Path, dataset: str, samples: int | None) -> float:
     for start in range(0, count, 500):
         stop = min(start + 500, count)
         asked, made = source.labels(start, stop), source.read(start, stop)
-        if made.ndim == 2:
+        given = torch.zeros(len(made), dtype=torch.int64)
+        if isinstance(data.modes, MixtureModes):
             given = torch.cdist(made.double(), torch.from_numpy(data.modes.centres)).argmin(1)
-        else:
-            given = torch.zeros(len(made), dtype=torch.int64)
-            for digit in extractor(made).logits.argmax(2).unbind(1):
+        elif (logits := extractor(made).logits) is not None:
+            for digit in logits.argmax(2).unbind(1):
                 given = given * 10 + digit
-        right += int((given == asked).sum())
+        right += 0 if asked is None else int((given == asked).sum())
     return right / count
 
 
@@ -363,9 +364,8 @@ def _steps(job: Job, folder: Path) -> int:
 
     probe = folder.with_name(f"{folder.name}-probe")
     chosen, _ = decide(TrainingRequest(job.recipe, probe, job.dataset, seed=job.seed, overrides=job.overrides))
-    workshop = prepare(chosen)
-    workshop.state.step = chosen.steps // 2  # where a network that grows is as large as on most steps
-    seconds, _ = time_steps(workshop)
+    middle = chosen.steps // 2  # where a network that grows is as large as on most steps
+    seconds, _ = time_steps(prepare(chosen), middle, chosen.steps)
     return max(FEWEST, int(60 * job.minutes / seconds))
 
 

@@ -123,7 +123,8 @@ def relative_difference(one: Any, other: Any) -> float:
     """Largest difference of two numbers or tensors, over the largest value."""
     if isinstance(one, float):
         return abs(one - other) / max(abs(other), 1e-300)
-    return float((one - other).abs().max() / other.abs().max())
+    largest: float = ((one - other).abs().max() / other.abs().max()).item()
+    return largest
 
 
 def largest_difference(one: Mapping[str, float], other: Mapping[str, float]) -> float:
