@@ -29,6 +29,8 @@ def ssim(images: Tensor, targets: Tensor) -> Tensor:
     Mean over channels and over the places of a Gaussian window of 11 x 11 within the image. Source: Wang et al., Image
     quality assessment: from error visibility to structural similarity, 2004, with its constants 0.01 and 0.03.
     """
+    # It compares means too, so values have to begin at black; in double, for flat windows lose their variance in float.
+    images, targets = images.double() + 1, targets.double() + 1
     places = torch.arange(WINDOW, device=images.device) - WINDOW // 2
     weights = (-places.square() / (2 * DEVIATION**2)).exp()
     window = torch.outer(weights, weights).div(weights.sum() ** 2)[None, None].to(images)

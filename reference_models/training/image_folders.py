@@ -69,9 +69,11 @@ def open_folders(root: Path | None, side: int, split: str = "train") -> FolderPa
         raise UsageError(f"--dataset {NAME} needs --data-root, a folder with two folders of images; found {root}")
     names = PAIRS[split]
     if not all((root / name).is_dir() for name in names):
-        found = sorted(each.name for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
+        folders = (each.name for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
+        found = sorted(name for name in folders if name not in PAIRS["test"])  # those are not trained on
         if len(found) != 2 or split == "test":
-            message = f"--data-root {root} holds {len(found)} folders"
+            message = f"--data-root {root} holds {', '.join(found) or 'no folders'}"
+            message = f"{message} for the {split} split" if split == "test" else f"{message} to train on"
             raise UsageError(f"{message}; expected {names[0]} and {names[1]}, or two folders of images and no other")
         names = (found[0], found[1])
     source, target = (_folder(root / name, side) for name in names)

@@ -12,6 +12,7 @@ from small_runs import Pictures, quiet, stop_at
 
 import gandiag
 from gandiag import InputError, TrainingRequest, UnknownNameError, UsageError, load_checkpoint
+from reference_models.networks.resampling import bicubic, shrunk
 from reference_models.recipe import load_recipe
 from reference_models.tasks._domains import DOMAINS
 from reference_models.tasks._similarity import Perception, perceptual_distance, psnr, ssim
@@ -54,7 +55,8 @@ def test_ssim_by_hand():
     one, other = torch.full((1, 1, 16, 16), 0.5), torch.full((1, 1, 16, 16), -0.25)
     # Constant images: the variances are 0, and what is left is (2 a b + c) / (a^2 + b^2 + c).
     small = 0.02**2
-    expected = (2 * 0.5 * -0.25 + small) / (0.25 + 0.0625 + small)
+    # From black, which is -1, they are 1.5 and 0.75.
+    expected = (2 * 1.5 * 0.75 + small) / (2.25 + 0.5625 + small)
     assert float(ssim(one, other)) == pytest.approx(expected, rel=1e-4)
     assert float(ssim(images()[:1], images()[:1])) == pytest.approx(1, abs=1e-5)
 
@@ -67,13 +69,23 @@ def test_ssim_is_that_of_a_direct_sum():
     found = []
     for top in range(18):
         for left in range(18):
-            a, b = one[top : top + 11, left : left + 11], other[top : top + 11, left : left + 11]
+            a, b = one[top : top + 11, left : left + 11] + 1, other[top : top + 11, left : left + 11] + 1
             ma, mb = (window * a).sum(), (window * b).sum()
             va, vb = (window * (a - ma) ** 2).sum(), (window * (b - mb) ** 2).sum()
             cov = (window * (a - ma) * (b - mb)).sum()
             c1, c2 = 0.02**2, 0.06**2
             found.append((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2)))
     assert float(ssim(images(1, seed=1), images(1, seed=2))) == pytest.approx(np.mean(found), abs=1e-4)
+
+
+def test_psnr_and_ssim_are_those_of_the_metrics():
+    targets = gandiag.load_dataset("mnist", split="test").read(0, 100)
+    coarse = bicubic(shrunk(targets.float() / 127.5 - 1, 4), 4).clamp(-1, 1)
+    made = ((coarse + 1) * 127.5).round().to(torch.uint8)
+    found = gandiag.score(made, "psnr,ssim", targets=targets).scores
+    images, wanted = made.float() / 127.5 - 1, targets.float() / 127.5 - 1
+    assert float(ssim(images, wanted).mean()) == pytest.approx(found["ssim"].value, rel=1e-4)
+    assert float(psnr(images, wanted).mean()) == pytest.approx(found["psnr"].value, rel=1e-4)
 
 
 def test_perceptual_distance_by_hand():
@@ -157,7 +169,6 @@ def test_bicubic_interpolation_scores_as_bicubic_interpolation():
 
 def test_a_network_of_super_resolution_begins_as_bicubic_interpolation():
     from reference_models.networks.generators import srresnet
-    from reference_models.networks.resampling import bicubic
 
     small = images()[:, :, ::4, ::4]
     network = srresnet.build(input_shape=[1, 7, 7], scale=4, width=4, blocks=1).eval()
@@ -243,7 +254,7 @@ def test_two_folders_are_two_domains(tmp_path):
     assert (opened.source.read(0, 99).shape, opened.target.read(0, 99).shape) == ((9, 3, 16, 16), (11, 3, 16, 16))
     assert opened.target.read(0, 1)[0, :, 3, 3].tolist() == [10, 200, 10]
     (data / "more").mkdir()
-    with pytest.raises(UsageError, match="holds 3 folders"):
+    with pytest.raises(UsageError, match=r"holds .*, .*, .* to train on"):
         open_folders(data, 16)
     (data / "more" / "bad.png").write_bytes(b"no image")
     (data / "trainA").mkdir()
@@ -252,6 +263,15 @@ def test_two_folders_are_two_domains(tmp_path):
         open_folders(data, 16)
     with pytest.raises(UsageError, match="needs --data-root"):
         open_folders(None, 16)
+
+
+def test_folders_that_are_held_out_are_not_trained_on(tmp_path):
+    for name in ("testA", "testB"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (16, 16)).save(tmp_path / name / "one.png")
+    with pytest.raises(UsageError, match="holds no folders to train on; expected trainA and trainB"):
+        open_folders(tmp_path, 16)
+    assert open_folders(tmp_path, 16, "test").info.size == 1
 
 
 def test_grey_images_of_sixteen_bits_keep_their_shades(tmp_path):
