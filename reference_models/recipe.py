@@ -270,15 +270,31 @@ def _layers(path: Path) -> list[_Layer]:
 
 
 def _joined(layers: Sequence[_Layer], dataset: str) -> dict[str, Any]:
-    """The recipes on top of each other, then their tables for a dataset."""
+    """The recipes on top of each other, then their tables for a dataset.
+
+    What stands at the top of one that names this dataset as its own is meant for it, and counts as its table does.
+    """
     values: dict[str, Any] = {}
     for layer in layers:
         values = override(values, layer.values)
+    own = _own(layers, dataset)
     for count, layer in enumerate(layers, 1):
+        if count > own:
+            values = override(values, layer.values)
         for table in layer.tables(dataset):
             meant = values if count == len(layers) else _joined(layers[:count], dataset)
             values = override(values, _fitting(table, meant, values))
     return values
+
+
+def _own(layers: Sequence[_Layer], dataset: str) -> int:
+    """How many of the layers are below the first one that names the dataset as its own, if none above names another."""
+    names = [layer.values.get("dataset") for layer in layers]
+    said = [count for count, name in enumerate(names) if name is not None]
+    mine = [count for count in said if catalogue.spelt(str(names[count])) == catalogue.spelt(dataset)]
+    if not mine or mine[-1] != said[-1]:
+        return len(layers)
+    return min(count for count in mine if all(other in mine for other in said if other > count))
 
 
 def _fitting(table: Mapping[str, Any], meant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -376,6 +392,9 @@ def _recipe(name: str, table: Table) -> Recipe:
         task=task,
     )
     table.close()
+    if recipe.discriminator.conditional and not recipe.generator.conditional:
+        message = f"{table.where}: the discriminator is conditional and the generator is not"
+        raise UsageError(f"{message}: it would judge fakes by labels that they were not made for; set both, or neither")
     return recipe
 
 

@@ -7,13 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Judge = Callable[[Tensor], Tensor]  # samples (n, ...) to logits (n,)
+Judge = Callable[[Tensor], Tensor]  # samples (n, ...) to logits (n,), or (n p,) of p patches of each
 
 
 def gradients(judge: Judge, samples: Tensor) -> Tensor:
-    """The gradient of each sample's logit, (n, d) for samples (n, ...) of d numbers; differentiable."""
+    """The gradient of each sample's logit, (n, d) for samples (n, ...) of d numbers; differentiable.
+
+    Of the mean logit, where there is one for each patch of a sample. It is that sample's own only where a discriminator
+    looks at each by itself: batch norm and the minibatch techniques mix them, and give something near it.
+    """
     samples = samples.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(judge(samples).sum(), samples, create_graph=True)
+    logits = judge(samples)
+    (gradient,) = torch.autograd.grad(logits.sum() * (len(samples) / logits.numel()), samples, create_graph=True)
     return gradient.flatten(1)
 
 

@@ -63,6 +63,7 @@ class Turn:
         moment: when.
         generator, discriminator: the players.
         judge: the discriminator to use in a loss: the player itself, or what a technique put in its place.
+        view: what the discriminator sees of further samples of the generator: all techniques' `view` of fakes.
         labels: classes (n,) of both batches; None for an unconditional recipe.
         noise: (n, dim) that the fakes were made from.
         samples: the real batch, before any technique's `view`.
@@ -76,6 +77,7 @@ class Turn:
     generator: nn.Module
     discriminator: nn.Module
     judge: Callable[..., Any]
+    view: Callable[[Tensor], Tensor]
     labels: Tensor | None
     noise: Tensor
     samples: Tensor

@@ -1,4 +1,4 @@
-"""Each layer of the discriminator is divided by its largest singular value."""
+"""Each weight matrix of the discriminator is divided by its largest singular value."""
 
 from __future__ import annotations
 

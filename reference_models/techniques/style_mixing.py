@@ -20,8 +20,11 @@ class StyleMixing(Technique):
 
     def alter_generator(self, network: nn.Module) -> None:
         """Let it mix."""
-        if not hasattr(network, "mixing"):
+        layers = getattr(network, "layers", None)
+        if not hasattr(network, "mixing") or not isinstance(layers, nn.ModuleList):
             raise UsageError("technique style_mixing needs a generator with styles: the network `stylegan`")
+        if len(layers) < 2:
+            raise UsageError("technique style_mixing needs two layers or more, and images of this size are made by one")
         setattr(network, "mixing", self.chance)  # noqa: B010 - for the type checker a module has only modules
 
 

@@ -19,6 +19,8 @@ SPACES = ("features", "samples")
 class VariationalEncoder(Technique):
     """Source: VAE/GAN, arXiv:1512.09300: the likelihood is normal, in the discriminator's features.
 
+    The paper's discriminator learns from reconstructions too; here it learns from samples of the prior alone.
+
     The generator's loss is the adversarial one, on noise of the prior, and minus the bound; the encoder has the bound
     alone. Its weights are in the generator's optimizer.
 
@@ -83,7 +85,7 @@ class VariationalEncoder(Technique):
         again = turn.generator(latents) if turn.labels is None else turn.generator(latents, turn.labels)
         if self.space == "features":
             said = () if turn.labels is None else (turn.labels,)
-            _, seen = turn.judge(again, *said, with_features=True)
+            _, seen = turn.judge(turn.view(again), *said, with_features=True)
             error = (seen - turn.real_features.detach()).square().mean() / 2
         else:
             error = (again - turn.samples).square().mean() / 2

@@ -162,7 +162,7 @@ def _update_discriminator(state: State, rules: Rules, pair: _Pair, update: int) 
     real, fake = _viewed(pair.real, fake, rules, moment)
     with precision(rules):
         judged = _judged(state.discriminator, real, fake, pair.labels, rules, rules.recipe.joint_batches)
-        turn = _turn(state, moment, pair, real, fake, judged, state.discriminator)
+        turn = _turn(state, rules, moment, pair, real, fake, judged, state.discriminator)
         loss = rules.loss.discriminator(turn.real_logits, turn.fake_logits)
         total = loss
         for technique in rules.techniques:
@@ -194,7 +194,7 @@ def _generator_gradient(state: State, rules: Rules, pair: _Pair, update: int) ->
             with torch.set_grad_enabled(judge is not state.discriminator):
                 real_logits, real_features = _judge(judge, real, _said(state.discriminator, pair.labels), rules)
         judged = (real_logits, fake_logits, real_features, fake_features)
-        turn = _turn(state, moment, pair, real, fake, judged, judge)
+        turn = _turn(state, rules, moment, pair, real, fake, judged, judge)
         loss = rules.loss.generator(real_logits, fake_logits)
         total = loss
         for technique in rules.techniques:
@@ -233,9 +233,13 @@ def held_out_batch(data: Data | None, state: State, rules: Rules) -> tuple[Tenso
 
 
 def _viewed(real: Tensor, fake: Tensor, rules: Rules, moment: Moment) -> tuple[Tensor, Tensor]:
+    return _seen(real, rules, moment, "real"), _seen(fake, rules, moment, "fake")
+
+
+def _seen(samples: Tensor, rules: Rules, moment: Moment, side: str) -> Tensor:
     for technique in rules.techniques:
-        real, fake = technique.view(real, "real", moment), technique.view(fake, "fake", moment)
-    return real, fake
+        samples = technique.view(samples, side, moment)
+    return samples
 
 
 def _judged(
@@ -273,6 +277,7 @@ def _said(discriminator: nn.Module, labels: Tensor | None) -> Tensor | None:
 
 def _turn(
     state: State,
+    rules: Rules,
     moment: Moment,
     pair: _Pair,
     real: Tensor,
@@ -285,6 +290,7 @@ def _turn(
         generator=state.generator,
         discriminator=state.discriminator,
         judge=judge,
+        view=lambda samples: _seen(samples, rules, moment, "fake"),
         labels=pair.labels,
         noise=pair.noise,
         samples=pair.real,

@@ -38,6 +38,20 @@ def test_a_quadratic_critic_is_penalised_where_the_penalty_looks(penalty, sample
     assert critic.a.grad.item() == pytest.approx(3 * mean_square, rel=1e-12)
 
 
+@pytest.mark.parametrize("penalty", [r1.penalty, gradient_penalty.penalty])
+def test_of_several_patches_of_a_sample_the_mean_logit_is_penalised(penalty):
+    critic = nn.Linear(3, 4, dtype=torch.float64)  # of four patches, which all see the whole sample
+
+    def mean(samples):
+        return critic(samples).mean(1)
+
+    def patches(samples):
+        return critic(samples).flatten()
+
+    one, other = (penalty(judge, REAL, FAKE, torch.Generator().manual_seed(0)) for judge in (mean, patches))
+    assert one.item() == pytest.approx(other.item(), rel=1e-12)
+
+
 def test_samples_are_left_as_they_were():
     fake = FAKE.clone().requires_grad_()
     r2.penalty(Quadratic(), REAL, fake, torch.Generator()).backward()

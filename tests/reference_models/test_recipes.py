@@ -81,6 +81,29 @@ def test_a_table_for_a_dataset_means_the_network_of_its_own_recipe(tmp_path):
     assert read_recipe(kept, "stacked-mnist").discriminator == base.discriminator
 
 
+def test_the_top_of_a_recipe_that_names_its_dataset_is_meant_for_it(tmp_path):
+    shipped = load_recipe("vanilla", "ring8")
+    about = 'extends = "vanilla"\nsteps = 5\n[generator.optimizer]\nlearning_rate = 0.5\n'
+    silent, own = write(tmp_path / "silent.toml", about), write(tmp_path / "own.toml", 'dataset = "ring8"\n' + about)
+    assert read_recipe(silent, "ring8").steps == shipped.steps != 5
+    for dataset in (None, "ring8"):
+        recipe = read_recipe(own, dataset)
+        assert (recipe.steps, recipe.generator.optimizer.learning_rate) == (5, 0.5)
+        assert (recipe.generator.config, recipe.batch_size) == (shipped.generator.config, shipped.batch_size)
+    assert read_recipe(own, "grid25").steps == load_recipe("vanilla", "grid25").steps
+    table = write(tmp_path / "table.toml", 'dataset = "ring8"\n' + about + "[datasets.ring8]\nsteps = 7\n")
+    assert read_recipe(table).steps == 7
+    wrong = write(tmp_path / "wrong.toml", 'dataset = "ring8"\n' + about.replace("steps = 5", "steps = -1"))
+    with pytest.raises(UsageError, match="steps"):
+        read_recipe(wrong)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text(PLAIN, encoding="utf-8-sig")
+    assert read_recipe(file) == read_recipe(write(tmp_path / "own.toml", PLAIN))
+
+
 def test_the_order_of_overrides_of_different_keys_is_no_matter():
     lines = ("discriminator.network=mlp", "discriminator.config.hidden=[8]")
     recipes = [load_recipe("dcgan", overrides=each) for each in (lines, lines[::-1])]

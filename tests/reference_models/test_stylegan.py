@@ -116,6 +116,12 @@ def test_a_generator_without_styles_is_refused(technique):
         technique.alter_generator(torch.nn.Linear(1, 1))
 
 
+def test_a_generator_of_one_layer_has_nothing_to_mix():
+    generator = stylegan.build(latent_dim=3, shape=[1, 15, 15], width=4, style_dim=4)
+    with pytest.raises(UsageError, match="two layers or more"):
+        StyleMixing().alter_generator(generator)
+
+
 def changes(recipe):
     return {
         "generator": replace(recipe.generator, network="stylegan", config={"width": 4, "style_dim": 4}),

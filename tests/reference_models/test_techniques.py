@@ -51,6 +51,7 @@ def turn(**changes):
         generator=nn.Identity(),
         discriminator=nn.Identity(),
         judge=nn.Identity(),
+        view=nn.Identity(),
         labels=None,
         noise=torch.zeros(4, 3),
         samples=torch.zeros(4, 2),
@@ -307,6 +308,18 @@ def test_the_evidence_lower_bound_in_closed_form():
     divergence = ((1 + 0) + (4 + 0) + (4 - 1 - math.log(4))) / 2 / 3
     assert maker.generator_loss(torch.tensor(1.0), seen).item() == pytest.approx(1 + error + 0.5 * divergence, rel=1e-6)
     assert len(list(maker.generator_parameters())) == 2
+
+
+def test_what_the_encoder_compares_is_seen_as_the_discriminator_sees_fakes():
+    def judge(samples, with_features):
+        return samples.sum(1), samples
+
+    maker = technique("variational_encoder", network="mlp", config={"hidden": []}, prior_weight=1e-9)
+    maker.alter_discriminator(nn.Identity())
+    seen = turn(generator=lambda z: torch.zeros(4, 2), judge=judge, real_features=torch.ones(4, 2))
+    assert maker.generator_loss(torch.tensor(0.0), seen).item() == pytest.approx(0.5)
+    noised = replace(seen, view=lambda samples: samples + 1)  # as the real features are of noised samples
+    assert maker.generator_loss(torch.tensor(0.0), noised).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_wrong_sign():
