@@ -156,9 +156,9 @@ def _data(request: TrainingRequest, dataset: str, recipe: Recipe, split: str = "
     from reference_models.training.image_folders import NAME, open_folders
     from reference_models.training.tasks import make_task
 
-    if dataset == NAME and recipe.task is not None:
-        task = make_task(recipe)
-        if not task.pairs_of_folders:
+    if dataset == NAME:
+        task = None if recipe.task is None else make_task(recipe)
+        if task is None or not task.pairs_of_folders:
             raise UsageError(f"recipe {recipe.name} does not learn from two folders; choose another --dataset")
         return open_folders(request.data_root, task.size, split)
     return gandiag.load_dataset(

@@ -86,7 +86,16 @@ def _main(words: list[str]) -> NoReturn:
             _fault(error, "--debug" in words)
         _fail(f"error: {shown(error.filename)}: {error.strerror}; name another place", 2, "--debug" in words)
     except Exception as error:
+        if _ran_out(error):
+            reason = f"there is too little memory: {str(error).partition(chr(10))[0] or 'no more is to be had'}"
+            _fail(f"error: {reason}; ask for less at a time, or for smaller networks", 2, "--debug" in words)
         _fault(error, "--debug" in words)
+
+
+def _ran_out(error: Exception) -> bool:
+    from gandiag.statistics.memory import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _fault(error: Exception, debug: bool) -> NoReturn:

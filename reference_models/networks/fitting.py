@@ -26,14 +26,17 @@ def fitted(
 
     Raises:
         UnknownNameError: the network has no such argument.
-        UsageError: it should take labels and cannot.
+        UsageError: it should take labels and cannot, or is for images, and the samples are points.
     """
+    wanted = inspect.signature(part.build).parameters
+    if "channels" in wanted and len(shape) != 3:
+        raise UsageError(f"the {what} is for images, and these samples are points; choose another network or --dataset")
     known: dict[str, Any] = {"latent_dim": latent_dim, "shape": list(shape), "channels": shape[0]}
     if num_classes is not None:
-        if "num_classes" not in inspect.signature(part.build).parameters:
+        if "num_classes" not in wanted:
             raise UsageError(f"the {what} takes no labels; choose another network, or leave `conditional` out")
         known["num_classes"] = num_classes
-    if "input_shape" in inspect.signature(part.build).parameters:
+    if "input_shape" in wanted:
         raise UsageError(f"the {what} takes images, not noise; choose another network")
     return joined(part, what, known, config)
 

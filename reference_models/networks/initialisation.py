@@ -8,7 +8,7 @@ from torch import nn
 def normal(network: nn.Module, deviation: float = 0.02) -> None:
     """Draw convolutions and linear maps from N(0, deviation) and the scales of norms from N(1, deviation).
 
-    Source: DCGAN, arXiv:1511.06434, section 3.
+    Source: DCGAN, arXiv:1511.06434, section 4; the norms' scales are those of its authors' code.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

@@ -25,6 +25,8 @@ def pyramid(network: str, shape: object) -> tuple[int, list[int]]:
     Raises:
         InputError: it is no such shape, or it cannot be halved down to a small side.
     """
+    if isinstance(shape, Sequence) and len(shape) == 1:
+        raise InputError(f"{network} is for images, and these samples are points; choose another network or --dataset")
     channels, height, width = wholes(network, "shape", shape, lengths=(3,))
     found = [height]
     while found[0] % 2 == 0 and found[0] // 2 >= FIRST.start:

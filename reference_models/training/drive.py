@@ -158,13 +158,14 @@ def _go_on(session: _Session) -> None:
             session.report(TrainingProgress(state.step, run.steps, watch.values))
         except KeyboardInterrupt:
             stopped = True
-        if crew.any(stopped or session.interrupted()):
+        stopped = crew.any(stopped or session.interrupted())
+        if state.step % run.recipe.preview_every == 0 and state.step < run.steps and crew.leads:
+            course.preview()
+        if stopped:
             save()
             raise KeyboardInterrupt
         if state.step == run.steps:
             break
-        if state.step % run.recipe.preview_every == 0 and crew.leads:
-            course.preview()
         if due():
             score()
         elif state.step % run.recipe.save_every == 0:

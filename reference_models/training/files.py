@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gandiag import InputError
@@ -30,4 +30,5 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {reason}; free some space, or choose a folder you may write to"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or no folder in which it could be
+            temporary.unlink()

@@ -15,10 +15,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Note the first Ctrl-C or SIGTERM instead of stopping at once; the second does as usual.
 
-    Yields a function that tells whether one was noted. Outside the main thread, where signals do not arrive, none is.
+    Yields a function that tells whether one was noted. Outside the main thread, where signals do not arrive, none is. A
+    signal that is ignored, as a shell has its background jobs and `nohup` do, stays so.
     """
     noted = threading.Event()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    found = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in found.items() if handler is not signal.SIG_IGN}
     if threading.current_thread() is not threading.main_thread() or None in before.values():
         yield noted.is_set
         return
@@ -27,10 +29,10 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
         noted.set()
         signal.signal(number, before[signal.Signals(number)])
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield noted.is_set
     finally:
-        for number in SIGNALS:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -74,7 +75,8 @@ class Workshop:
 
     def evaluation(self) -> Evaluation:
         """Any metric of gandiag, of the checkpoint."""
-        return Evaluation(self.run.folder, self.run.options, str(self.run.device), self.rules.team)
+        write = partial(_write_checkpoint, self.run, self)
+        return Evaluation(self.run.folder, self.run.options, str(self.run.device), self.rules.team, write)
 
     def finish(self) -> None:
         """Nothing more."""
@@ -113,13 +115,17 @@ def prepare(run: Run, crew: Team = ALONE) -> Workshop:
 
 
 def _save(run: Run, workshop: Workshop, remembered: Sequence[Mapping[str, Any]]) -> None:
-    state, plan = workshop.state, workshop.plans[0]
+    state = workshop.state
     check_weights(state.step, generator=state.generator, discriminator=state.discriminator)
     save_state(run.folder.state, state, remembered)
-    shape = run.data.info.shape
+    _write_checkpoint(run, workshop, run.folder.checkpoint)
+
+
+def _write_checkpoint(run: Run, workshop: Workshop, path: Path) -> None:
+    state, plan, shape = workshop.state, workshop.plans[0], run.data.info.shape
     conditional = run.recipe.generator.conditional and workshop.num_classes is not None
     save_checkpoint(
-        run.folder.checkpoint,
+        path,
         state.generator,
         builder=plan.network,
         config=plan.config,

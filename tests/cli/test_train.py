@@ -12,6 +12,7 @@ import torch
 from interrupts import obey_ctrl_c
 
 from gandiag import load_checkpoint
+from reference_models.trainer import TRAINER
 
 RING = ("train", "vanilla", "--dataset", "ring8")
 
@@ -26,6 +27,16 @@ def test_a_recipe_makes_a_checkpoint_that_can_be_scored(gandiag_command, tmp_pat
     assert {"seed", "command", "versions", "threads"} <= set(checkpoint.metadata)
     scored = gandiag_command("score", path, "--metric", "modes", "--samples", 200, "--json", "-")
     assert json.loads(scored.out)["source"]["weights"] == "generator_ema"
+
+
+def test_too_little_memory_is_no_fault_of_gandiag_s_own(refused, tmp_path, monkeypatch):
+    def run_out(request, report):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory\nmore of it")
+
+    monkeypatch.setattr(TRAINER, "train", run_out)
+    said = refused(*RING, "--out", tmp_path / "run")
+    assert "there is too little memory: " in said
+    assert "smaller networks" in said
 
 
 def test_a_resumed_run_ends_where_the_whole_one_does(gandiag_command, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 from small_runs import Pictures, quiet, stop_at
 
-from gandiag import InputError, TrainingError, TrainingRequest, UsageError, load_checkpoint
+from gandiag import GandiagError, InputError, Latent, TrainingError, TrainingRequest, UsageError, load_checkpoint
 from gandiag.core.run_log import read_run_log
 from reference_models.recipe import Choice, Optimizer, Player
 from reference_models.trainer import TRAINER
@@ -252,6 +253,17 @@ def test_a_score_that_an_interruption_prevented_is_made_up_for(tmp_path):
     assert_same(resumed, whole)
 
 
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [("ssim", "is for images, and these are points"), ("cas", "is for images"), ("psnr", "is for images")],
+)
+def test_a_metric_that_does_not_fit_the_samples_is_refused_before_the_first_step(tmp_path, metric, told):
+    scored = {"evaluate_every": 100, "metrics": (metric,), "evaluate_samples": 64}
+    with pytest.raises(GandiagError, match=told):
+        TRAINER.train(request(tmp_path / "run", **scored), pytest.fail)
+    assert not (tmp_path / "run").exists()
+
+
 def test_tensorboard_that_is_not_installed_is_told_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match=r"pip install 'gandiag\[tensorboard\]'"):
@@ -305,34 +317,61 @@ def test_what_is_saved_and_previewed_in_between_changes_nothing(make_run):
     assert_same(often, train(make_run("seldom", save_every=1000), quiet, {}, resume=False))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_the_run_between_steps_and_the_handler_comes_back(make_run, number):
-    before = signal.getsignal(number)
+@pytest.fixture
+def handled():
+    """Sets the handler of a signal until the test ends; a shell starts what runs in its background without SIGINT."""
+    with contextlib.ExitStack() as stack:
 
+        def set_handler(number, handler):
+            stack.callback(signal.signal, number, signal.signal(number, handler))
+
+        yield set_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_run_between_steps_and_the_handler_comes_back(make_run, handled, number):
     def report(progress):
         if progress.step == 3:
             os.kill(os.getpid(), number)
 
+    handled(number, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         train(make_run("run"), report, {}, resume=False)
     assert load_checkpoint(make_run("run").folder.checkpoint).step == 3
-    assert signal.getsignal(number) is before
+    assert signal.getsignal(number) is signal.default_int_handler
 
 
-def test_a_second_ctrl_c_is_not_held_back():
+def test_a_second_ctrl_c_is_not_held_back(handled):
     from reference_models.training.interrupt import deferred_interrupt
 
-    # A shell starts what runs in its background with SIGINT ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with deferred_interrupt() as interrupted:
-            assert not interrupted()
+    handled(signal.SIGINT, signal.default_int_handler)
+    with deferred_interrupt() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-            assert interrupted()
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_is_ignored_stays_so(make_run, handled):
+    def report(progress):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    handled(signal.SIGINT, signal.SIG_IGN)
+    train(make_run("run"), report, {}, resume=False)
+    assert load_checkpoint(make_run("run").folder.checkpoint).step == make_run("run").steps
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_the_pictures_of_a_run_that_was_interrupted_are_those_of_the_whole_one(make_run):
+    whole, parts = (make_run(name, preview_every=2) for name in ("whole", "parts"))
+    train(whole, quiet, {}, resume=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, stop_at(4), {}, resume=False)
+    train(parts, quiet, {}, resume=True)
+    names = [sorted(path.name for path in run.folder.home.glob("samples/*")) for run in (whole, parts)]
+    assert names[0] == names[1]
+    assert len(names[0]) > 2
 
 
 def test_every_step_is_reported_with_both_losses(make_run):
@@ -536,8 +575,14 @@ def test_a_plan_for_a_folder_in_use_is_made(tmp_path):
     [
         ({"overrides": ("dataset=grid25",)}, "give --dataset in its place"),
         ({"overrides": ("extends=dcgan",)}, "give it by --recipe FILE"),
-        ({"overrides": ("discriminator.network=dcgan",)}, "dcgan discriminator cannot learn from .* samples of 2: "),
-        ({"overrides": ("techniques.variational_encoder={}",)}, "dcgan encoder cannot learn from .* samples of 2: "),
+        (
+            {"overrides": ("discriminator.network=dcgan",)},
+            "discriminator is for images, and these samples are",
+        ),
+        (
+            {"overrides": ("techniques.variational_encoder={}",)},
+            "dcgan encoder is for images, and these samples are",
+        ),
         (
             {"overrides": ("batch_size=2", "techniques.packing.samples=2", "discriminator.config.norm=batch")},
             "mlp discriminator cannot learn from batches of 1 samples of 4: Expected more than 1 value",
@@ -548,6 +593,8 @@ def test_a_plan_for_a_folder_in_use_is_made(tmp_path):
             "technique feature_matching needs a discriminator with features",
         ),
         ({"overrides": ("techniques.variational_encoder.config=abc",)}, "config is 'abc', expected a table"),
+        ({"recipe": "cgan", "overrides": ("generator.conditional=false",)}, "conditional and the generator is not"),
+        ({"recipe": "dcgan", "dataset": "folders"}, "recipe dcgan does not learn from two folders"),
         ({"overrides": ("techniques.variational_encoder.network=5",)}, "network is 5, expected a text"),
         ({"overrides": (f"techniques.weight_clipping.limit={10**400}",)}, "expected a number above 0"),
         ({"overrides": (f"techniques.packing.samples={10**400}",)}, "at most 1,000,000,000"),
@@ -576,6 +623,13 @@ def test_a_bad_request_is_told_and_leaves_nothing(tmp_path, changes, told):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("recipe", ["dcgan", "progressive", "stylegan"])
+def test_a_recipe_for_images_is_not_for_points(tmp_path, recipe):
+    with pytest.raises(GandiagError, match="is for images, and these samples are points"):
+        TRAINER.train(request(tmp_path / "run", recipe=recipe), quiet)
+    assert not (tmp_path / "run").exists()
+
+
 def test_trying_a_batch_changes_nothing():
     from reference_models.networks.discriminators import dcgan
     from reference_models.networks.fitting import check_batch
@@ -588,10 +642,14 @@ def test_trying_a_batch_changes_nothing():
     assert judge.training
 
 
-def test_images_of_another_size_are_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(UsageError, match="28 x 28"):
-        TRAINER.train(request(tmp_path / "run", recipe="dcgan"), quiet)
-    assert not (tmp_path / "run").exists()
+def test_images_of_another_size_are_refused():
+    from reference_models.networks.generators import dcgan
+    from reference_models.training.builders import check_fit
+
+    generator = dcgan.build(latent_dim=3, channels=1, width=2).eval()
+    check_fit(generator, "dcgan", (1, 28, 28), Latent(3))
+    with pytest.raises(UsageError, match="makes samples of 1 x 28 x 28, but those of the dataset are 1 x 32 x 32"):
+        check_fit(generator, "dcgan", (1, 32, 32), Latent(3))
 
 
 def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path):
@@ -606,6 +664,8 @@ def test_the_run_folder_must_be_a_folder_and_its_configuration_whole(tmp_path):
     file.write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="not an empty folder"):
         TRAINER.train(request(file), quiet)
+    with pytest.raises(InputError, match=r"cannot write .*below.*: Not a directory"):
+        TRAINER.train(request(file / "below"), quiet)
     TRAINER.train(request(tmp_path / "run"), quiet)
     for damage in ("{", "[]", '{"format": "reference_models.run/1"}'):
         (tmp_path / "run" / "config.json").write_text(damage, encoding="utf-8")
