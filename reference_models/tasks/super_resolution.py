@@ -26,7 +26,8 @@ class SuperResolution(Task):
         content: `l1` or `mse`, the distance of pixels.
         content_weight: of it.
         perceptual: whose features are compared: `digits`, `vgg16`, or `none`.
-        perceptual_weight: of the mean squared difference of the last maps before a pooling, the paper's VGG5,4.
+        perceptual_weight: of the mean squared difference of the last maps before a pooling; the paper's VGG5,4 are of
+            VGG19.
         perceptual_weights: file with the weights of `vgg16`; those that were fetched without it.
         adversarial_weight: of the adversarial loss; 0 gives the paper's SRResNet.
     """
