@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,8 @@ def load_recipe(
     own = Path(name)
     if own.suffix != ".toml":
         own = catalogue.table("recipes", "recipe", name)
+    elif own.is_dir():
+        raise UsageError(f"{name!r} is a folder, expected a recipe file")
     elif not own.is_file():
         raise UsageError(f"there is no recipe file {name!r}; check the path, or name one of `gandiag list recipes`")
     illness = catalogue.table("faults", "fault", fault) if fault is not None else None
@@ -242,8 +244,11 @@ class _Layer:
 
         Raises:
             UsageError: there is no dataset of that name.
+            UnknownNameError: a table has a key that no recipe has.
         """
+        known = [field.name for field in fields(Recipe) if field.name != "name"]
         for name, table in self.datasets.items():
+            table.expect(known)
             if catalogue.spelt(name) != catalogue.spelt(dataset):
                 _check_dataset(name, table.where)
 

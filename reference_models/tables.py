@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,17 @@ class Table:
         Raises:
             UnknownNameError: there is one; the message offers the nearest that exists.
         """
+        self.expect(self._taken)
+
+    def expect(self, known: Collection[str]) -> None:
+        """Refuse keys that are none of those.
+
+        Raises:
+            UnknownNameError: there is one; the message offers the nearest that exists.
+        """
         for key in self._values:
-            if key not in self._taken:
-                raise UnknownNameError(f"key in {self.where}:", key, self._taken)
+            if key not in known:
+                raise UnknownNameError(f"key in {self.where}:", key, known)
 
     def _take(self, key: str, default: object) -> Any:
         self._taken.add(key)

@@ -134,6 +134,14 @@ def test_tables_of_datasets_are_spelt_either_way_and_named_rightly(tmp_path):
         read_recipe(wrong)
 
 
+@pytest.mark.parametrize("key", ["step = 3", 'extends = "dcgan"'])
+def test_an_unknown_key_of_a_dataset_s_table_is_told_where_it_stands(tmp_path, key):
+    wrong = write(tmp_path / "wrong.toml", PLAIN + f"[datasets.grid25]\n{key}\n")
+    for dataset in ("ring8", "grid25"):
+        with pytest.raises(UnknownNameError, match=r"recipe wrong, \[datasets\], \[grid25\]"):
+            read_recipe(wrong, dataset)
+
+
 def test_a_recipe_that_extends_itself_or_nothing_is_told(tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'vanilla'"):
         read_recipe(write(tmp_path / "own.toml", 'extends = "vanila"\n'))
