@@ -20,6 +20,8 @@ MOST = 400  # steps that are timed
 def outline(run: Run) -> Mapping[str, str]:
     """The run, name by name; a few steps are taken and forgotten."""
     recipe, workshop = run.recipe, prepare(run)
+    if run.options.evaluate_every:
+        workshop.evaluation().check()
     state = workshop.state
     seconds, count = time_steps(workshop, run.steps // 2, run.steps)  # one that grows is as large as on most steps
     steps = run.steps + recipe.head_start / (recipe.discriminator.steps + recipe.generator.steps)

@@ -261,6 +261,8 @@ def test_a_metric_that_does_not_fit_the_samples_is_refused_before_the_first_step
     scored = {"evaluate_every": 100, "metrics": (metric,), "evaluate_samples": 64}
     with pytest.raises(GandiagError, match=told):
         TRAINER.train(request(tmp_path / "run", **scored), pytest.fail)
+    with pytest.raises(GandiagError, match=told):
+        TRAINER.plan(request(tmp_path / "run", **scored))
     assert not (tmp_path / "run").exists()
 
 
