@@ -293,13 +293,15 @@ def _joined(layers: Sequence[_Layer], dataset: str) -> dict[str, Any]:
 
 
 def _own(layers: Sequence[_Layer], dataset: str) -> int:
-    """How many of the layers are below the first one that names the dataset as its own, if none above names another."""
-    names = [layer.values.get("dataset") for layer in layers]
-    said = [count for count, name in enumerate(names) if name is not None]
-    mine = [count for count in said if catalogue.spelt(str(names[count])) == catalogue.spelt(dataset)]
-    if not mine or mine[-1] != said[-1]:
-        return len(layers)
-    return min(count for count in mine if all(other in mine for other in said if other > count))
+    """How many layers lie below those that name the dataset as their own, or extend one that does; all if none does."""
+    below = len(layers)
+    for count, layer in reversed(list(enumerate(layers))):
+        name = layer.values.get("dataset")
+        if name is not None and catalogue.spelt(str(name)) != catalogue.spelt(dataset):
+            break
+        if name is not None:
+            below = count
+    return below
 
 
 def _fitting(table: Mapping[str, Any], meant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
